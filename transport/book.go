@@ -1,0 +1,229 @@
+package transport
+
+import (
+	"sync"
+	"time"
+
+	"mellium.im/xmpp/jid"
+)
+
+const (
+	// maxBookEntries is how many senders are remembered, known ones and strangers.
+	maxBookEntries = 4096
+	// maxKnocked is how many JIDs that an invite let in are remembered at once.
+	maxKnocked = 256
+	// admitFor is how long an answer of Config.Admit is good.
+	admitFor = 2 * time.Second
+	// knockedFor is how long a knock lets packets in that no connection follows.
+	knockedFor = 2 * time.Minute
+)
+
+// A book knows the peers by their full JIDs: which of them packets are read from, and
+// which connections they have.
+type book struct {
+	cfg *Config
+
+	mu      sync.Mutex
+	entries map[string]*entry    // by the address as it is written in stanzas
+	knocked map[string]time.Time // full JIDs let in by a tag, until when
+	closed  bool
+}
+
+type entry struct {
+	peer     *peer // nil: not an address that we read from
+	admitted bool
+	checked  time.Time
+	dialing  int
+	conns    map[*Conn]struct{}
+	gone     *time.Timer // runs while the peer is offline
+}
+
+func newBook(cfg *Config) *book {
+	return &book{cfg: cfg, entries: make(map[string]*entry), knocked: make(map[string]time.Time)}
+}
+
+// sender returns the peer that packets from an address belong to, or nil if they aren't read.
+func (b *book) sender(from string) *peer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entryLocked(from)
+	if e.peer == nil {
+		return nil
+	}
+	if len(e.conns) > 0 || e.dialing > 0 {
+		return e.peer
+	}
+	if now := time.Now(); now.Sub(e.checked) > admitFor {
+		e.admitted, e.checked = b.admitLocked(e.peer, now), now
+	}
+	if !e.admitted {
+		return nil
+	}
+	return e.peer
+}
+
+func (b *book) admitLocked(p *peer, now time.Time) bool {
+	if b.cfg.Admit != nil && b.cfg.Admit(p.jid.Bare()) {
+		return true
+	}
+	until, ok := b.knocked[p.full]
+	return ok && now.Before(until)
+}
+
+// entryLocked returns the entry for an address as it is written. Two ways to write one JID have one peer.
+func (b *book) entryLocked(written string) *entry {
+	if e := b.entries[written]; e != nil {
+		return e
+	}
+	b.makeRoomLocked()
+	full, err := jid.Parse(written)
+	if err != nil || full.Resourcepart() == "" {
+		e := &entry{}
+		b.entries[written] = e
+		return e
+	}
+	e := b.entries[full.String()]
+	if e == nil {
+		e = &entry{peer: newPeer(full), conns: make(map[*Conn]struct{})}
+		b.entries[full.String()] = e
+	}
+	b.entries[written] = e
+	return e
+}
+
+// makeRoomLocked forgets entries without connections when there are too many.
+func (b *book) makeRoomLocked() {
+	if len(b.entries) < maxBookEntries {
+		return
+	}
+	for written, e := range b.entries {
+		if len(e.conns) == 0 && e.dialing == 0 {
+			delete(b.entries, written)
+		}
+	}
+}
+
+// dialed returns the peer for an address and reads packets from it until release is called.
+func (b *book) dialed(to jid.JID) (p *peer, release func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entryLocked(to.String())
+	e.dialing++
+	return e.peer, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		e.dialing--
+	}
+}
+
+// knock tells whether packets of a peer are read, and lets it in if the tag says so.
+func (b *book) knock(from jid.JID, tag []byte) (p *peer, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entryLocked(from.String())
+	if e.peer == nil {
+		return nil, false
+	}
+	now := time.Now()
+	if tag != nil && b.cfg.AdmitKnock != nil && b.cfg.AdmitKnock(from.Bare(), tag) {
+		for full, until := range b.knocked {
+			if now.After(until) {
+				delete(b.knocked, full)
+			}
+		}
+		if len(b.knocked) < maxKnocked {
+			b.knocked[e.peer.full] = now.Add(knockedFor)
+		}
+	}
+	e.admitted, e.checked = b.admitLocked(e.peer, now), now
+	return e.peer, e.admitted
+}
+
+// add notes a connection, remove forgets it.
+func (b *book) add(c *Conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.entryLocked(c.peer.full).conns[c] = struct{}{}
+}
+
+func (b *book) remove(c *Conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entryLocked(c.peer.full)
+	delete(e.conns, c)
+	if len(e.conns) == 0 && e.gone != nil {
+		e.gone.Stop()
+		e.gone = nil
+	}
+}
+
+// connected lists the peers that have connections or are dialed.
+func (b *book) connected() (peers []*peer, conns []*Conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	seen := make(map[*entry]bool)
+	for _, e := range b.entries {
+		if seen[e] || len(e.conns) == 0 && e.dialing == 0 {
+			continue
+		}
+		seen[e] = true
+		peers = append(peers, e.peer)
+		for c := range e.conns {
+			conns = append(conns, c)
+		}
+	}
+	return peers, conns
+}
+
+// present notes that a peer came or went. Its connections have lostPeerGrace to see it back.
+func (b *book) present(from jid.JID, available bool) (nudge []*Conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[from.String()]
+	if e == nil || len(e.conns) == 0 || b.closed {
+		return nil
+	}
+	if !available {
+		if e.gone == nil {
+			e.gone = time.AfterFunc(lostPeerGrace, func() { b.lost(e) })
+		}
+		return nil
+	}
+	if e.gone == nil {
+		return nil
+	}
+	e.gone.Stop()
+	e.gone = nil
+	for c := range e.conns {
+		nudge = append(nudge, c)
+	}
+	return nudge
+}
+
+// lost closes the connections of a peer that didn't come back.
+func (b *book) lost(e *entry) {
+	b.mu.Lock()
+	var conns []*Conn
+	if e.gone != nil {
+		for c := range e.conns {
+			conns = append(conns, c)
+		}
+	}
+	b.mu.Unlock()
+	for _, c := range conns {
+		c.abandon(fail(ErrLost, "%s went offline", c.peer.full))
+	}
+}
+
+// closeAll stops the timers.
+func (b *book) closeAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	for _, e := range b.entries {
+		if e.gone != nil {
+			e.gone.Stop()
+			e.gone = nil
+		}
+	}
+}

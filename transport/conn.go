@@ -1,0 +1,198 @@
+package transport
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"sync"
+
+	"github.com/quic-go/quic-go"
+	"mellium.im/xmpp/jid"
+)
+
+// A Stream is one of QUIC's bidirectional streams.
+type Stream = quic.Stream
+
+// A Conn is a connection to a peer whose key is known.
+type Conn struct {
+	endpoint *Endpoint
+	quic     *quic.Conn
+	peer     *peer
+	key      ed25519.PublicKey
+
+	mu    sync.Mutex
+	cause error // why it was abandoned
+}
+
+// track makes a Conn of a connection and forgets it when it ends.
+func (e *Endpoint) track(q *quic.Conn, p *peer) *Conn {
+	key, _ := peerKey(q.ConnectionState().TLS) // was checked in the handshake
+	c := &Conn{endpoint: e, quic: q, peer: p, key: key}
+	e.book.add(c)
+	context.AfterFunc(q.Context(), func() { e.book.remove(c) })
+	return c
+}
+
+// Peer is the full JID of the other side.
+func (c *Conn) Peer() jid.JID { return c.peer.jid }
+
+// Key is the key of the other side.
+func (c *Conn) Key() ed25519.PublicKey { return c.key }
+
+// Context is done when the connection has ended; its cause says why, see also [Conn.Explain].
+func (c *Conn) Context() context.Context { return c.quic.Context() }
+
+// OpenStream opens a stream; it may wait for the peer to allow one more.
+func (c *Conn) OpenStream(ctx context.Context) (*Stream, error) { return c.quic.OpenStreamSync(ctx) }
+
+// AcceptStream returns the next stream that the peer opened.
+func (c *Conn) AcceptStream(ctx context.Context) (*Stream, error) { return c.quic.AcceptStream(ctx) }
+
+// Close ends the connection with one of protocol's codes; 0 is the normal end.
+func (c *Conn) Close(code uint32) {
+	_ = c.quic.CloseWithError(quic.ApplicationErrorCode(code), "") // never fails
+}
+
+// abandon ends the connection for a reason of ours.
+func (c *Conn) abandon(cause error) {
+	c.mu.Lock()
+	if c.cause == nil {
+		c.cause = cause
+	}
+	c.mu.Unlock()
+	_ = c.quic.CloseWithError(codeLost, "")
+}
+
+// nudge has the peer acknowledge what it got, by which both sides find out what was lost in between. It is a
+// datagram (RFC 9221) that nobody reads.
+func (c *Conn) nudge() { _ = c.quic.SendDatagram([]byte{0}) }
+
+// A ClosedError says that the peer ended a connection or a stream with a code of protocol's.
+type ClosedError struct {
+	Peer string // full JID
+	Code uint32
+}
+
+func (e *ClosedError) Error() string { return "ended by " + e.Peer }
+
+// Explain tells an error of a connection or stream in this package's: [*ClosedError], [ErrLost], or err
+// itself.
+func (c *Conn) Explain(err error) error {
+	c.mu.Lock()
+	cause := c.cause
+	c.mu.Unlock()
+	if cause != nil {
+		return cause
+	}
+	var app *quic.ApplicationError
+	var stream *quic.StreamError
+	var idle *quic.IdleTimeoutError
+	var reset *quic.StatelessResetError
+	switch {
+	case errors.As(err, &stream) && stream.Remote:
+		return &ClosedError{c.peer.full, uint32(stream.ErrorCode)}
+	case errors.As(err, &app) && app.Remote:
+		return &ClosedError{c.peer.full, uint32(app.ErrorCode)}
+	case errors.As(err, &idle):
+		return fail(ErrLost, "nothing heard from %s for %v", c.peer.full, c.endpoint.cfg.Timeout)
+	case errors.As(err, &reset):
+		return fail(ErrLost, "%s was started anew", c.peer.full)
+	}
+	if ended := c.endpoint.Err(); ended != nil {
+		return ended
+	}
+	return err
+}
+
+// receiver hands what a session gets to its endpoint.
+type receiver struct {
+	*Endpoint
+	ready chan struct{} // closed when the endpoint is complete
+}
+
+func (r *receiver) packets(from string, payload []byte) {
+	<-r.ready
+	if p := r.book.sender(from); p != nil {
+		if err := r.Endpoint.packets.deliver(p, payload); err != nil {
+			r.cfg.Log.Debug("payload dropped", "from", p.full, "err", err)
+		}
+	}
+}
+
+// undelivered is told of a message that came back: the peer is gone, or its server can't be reached. QUIC sends again, and
+// the knock's answer or the peer's presence tell the rest.
+func (r *receiver) undelivered(from string, err *stanzaError) {
+	r.cfg.Log.Debug("message came back", "from", clean(from), "err", err.String())
+}
+
+func (r *receiver) presence(from jid.JID, available bool) {
+	<-r.ready
+	for _, c := range r.book.present(from, available) {
+		c.nudge()
+	}
+}
+
+// request answers IQs of type get. Strangers get what a server says when nobody is there.
+func (r *receiver) request(from jid.JID, q *iq) (kind, payload string) {
+	<-r.ready
+	var err error
+	known := false
+	if q.Knock != nil {
+		return r.knock(from, q.Knock.Tag)
+	}
+	if from.Resourcepart() == "" {
+		known = r.session.isServer(from)
+	} else {
+		known = r.book.sender(from.String()) != nil || from.Bare().Equal(r.cfg.Account)
+	}
+	kind, payload = "error", errorPayload("cancel", "service-unavailable")
+	switch {
+	case !known:
+		return kind, payload
+	case q.Ping != nil:
+		return "result", ""
+	case q.Version != nil:
+		payload, err = versionPayload(&r.cfg)
+	case q.Disco != nil:
+		payload, err = discoPayload(&r.cfg, clean(q.Disco.Node))
+	default:
+		return kind, payload
+	}
+	if err != nil {
+		return "error", errorPayload("wait", "internal-server-error")
+	}
+	return "result", payload
+}
+
+func (r *receiver) knock(from jid.JID, text string) (kind, payload string) {
+	tag, err := decodeTag(text)
+	if err != nil {
+		return "error", errorPayload("modify", "bad-request")
+	}
+	p, ok := r.book.knock(from, tag)
+	switch {
+	case ok:
+		r.greet(p)
+		return "result", ""
+	case tag != nil && r.cfg.Serve:
+		return "error", errorPayload("auth", "not-authorized")
+	default:
+		return "error", errorPayload("cancel", "service-unavailable")
+	}
+}
+
+// linked greets the peers anew after a login and has both sides find out what was lost.
+func (r *receiver) linked() {
+	select {
+	case <-r.ready:
+	default:
+		return // the first login: there is nobody yet
+	}
+	peers, conns := r.book.connected()
+	for _, p := range peers {
+		r.greet(p)
+	}
+	for _, c := range conns {
+		c.nudge()
+	}
+}

@@ -1,0 +1,247 @@
+package transport
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"mellium.im/xmpp/jid"
+)
+
+const (
+	// windowBytes is how much may be on its way on a stream: servers buffer without bound, so the end-to-end window is
+	// all that bounds what lies in theirs.
+	windowBytes = 1 << 20
+	// connWindowBytes is the same for all streams of a connection.
+	connWindowBytes = windowBytes * 3 / 2
+	maxStreams      = 64 // streams that a peer may have open at once
+
+	handshakeTimeout = 60 * time.Second
+	keepAlive        = 30 * time.Second
+	// lostPeerGrace is how long a peer that went offline has to come back.
+	lostPeerGrace = 30 * time.Second
+
+	codeLost    quic.ApplicationErrorCode = 12 // no progress in time; the codes are those of package protocol's SPEC.md
+	codeCancel  quic.ApplicationErrorCode = 16
+	acceptQueue                           = 32
+)
+
+// An Endpoint has one XMPP session, and connections to any number of peers through it.
+type Endpoint struct {
+	cfg     Config
+	session *session
+	packets *packetConn
+	quic    *quic.Transport
+	cert    tls.Certificate
+	book    *book
+
+	accepted chan *Conn
+	closing  chan struct{}
+	once     sync.Once
+	running  sync.WaitGroup
+}
+
+// Start logs in and returns an endpoint that lives until [Endpoint.Close]. ctx bounds only the start. Errors are [ErrServer].
+func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
+	if err := cfg.verify(); err != nil {
+		return nil, err
+	}
+	cert, err := certificate(cfg.Identity)
+	if err != nil {
+		return nil, err
+	}
+	e := &Endpoint{cfg: cfg, cert: cert, closing: make(chan struct{}), accepted: make(chan *Conn, acceptQueue)}
+	e.book = newBook(&e.cfg)
+	ready := make(chan struct{}) // the session may call back before it is assigned
+	s, err := startSession(ctx, &e.cfg, &receiver{e, ready})
+	if err != nil {
+		return nil, err
+	}
+	e.session = s
+	e.packets = newPacketConn(newPeer(*s.self.Load()), s.out)
+	e.quic = &quic.Transport{Conn: e.packets, StatelessResetKey: resetKey(cfg.Identity)}
+	close(ready)
+	if cfg.Serve {
+		if err := e.listen(); err != nil {
+			e.Close()
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// JID is our full JID.
+func (e *Endpoint) JID() jid.JID { return *e.session.self.Load() }
+
+// Done is closed when the session has ended for good, by [Endpoint.Close] or because the server doesn't let us in any more; Err says why then.
+func (e *Endpoint) Done() <-chan struct{} { return e.session.ended.Done() }
+
+// Err is why the session ended, after [Endpoint.Done]; nil after [Endpoint.Close].
+func (e *Endpoint) Err() error {
+	select {
+	case <-e.session.ended.Done():
+		return e.session.err
+	default:
+		return nil
+	}
+}
+
+// Close ends all connections and the session, and waits for all that belongs to them.
+func (e *Endpoint) Close() {
+	e.once.Do(func() {
+		close(e.closing)
+		timer := time.AfterFunc(closeTimeout, e.session.stop) // whatever the server does
+		defer timer.Stop()
+		_, conns := e.book.connected()
+		for _, c := range conns {
+			c.Close(0)
+		}
+		_ = e.quic.Close() // its errors are those of closing the packetConn, which has none
+		e.book.closeAll()
+		e.session.close()
+		_ = e.packets.Close()
+	})
+	e.running.Wait()
+}
+
+func (e *Endpoint) quicConfig(p *peer) *quic.Config {
+	return &quic.Config{
+		InitialPacketSize: packetSize(p), DisablePathMTUDiscovery: true,
+		HandshakeIdleTimeout: handshakeTimeout, MaxIdleTimeout: e.cfg.Timeout, KeepAlivePeriod: min(keepAlive, e.cfg.Timeout/2),
+		InitialStreamReceiveWindow: windowBytes, MaxStreamReceiveWindow: windowBytes,
+		InitialConnectionReceiveWindow: connWindowBytes, MaxConnectionReceiveWindow: connWindowBytes,
+		MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: -1,
+		EnableDatagrams: true, // for nudges
+	}
+}
+
+// packetSize is the size of full packets to a peer: two fill a message.
+func packetSize(p *peer) uint16 {
+	return uint16(max(minPacketBytes, min((p.payloadLimit()-4)/2, maxPacketBytes)))
+}
+
+// Dial connects to a peer and checks that it has the key. tag is that of an invite, or nil. The
+// error is an [ErrNobody], [ErrKnock], [ErrKeyChanged], [ErrLost] or that of ctx.
+func (e *Endpoint) Dial(ctx context.Context, to jid.JID, key ed25519.PublicKey, tag []byte) (*Conn, error) {
+	if to.Resourcepart() == "" {
+		return nil, fail(ErrNobody, "%s is no full address", to)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p, release := e.book.dialed(to)
+	defer release()
+	e.greet(p)
+	e.session.ask(p.full, knockPayload(tag), func(refused *stanzaError) {
+		if refused != nil {
+			cancel(knockFailure(p, refused))
+		}
+	})
+	stop := context.AfterFunc(e.session.ended, func() { cancel(e.lost()) })
+	defer stop()
+
+	config := tlsConfig(e.cert, func(got ed25519.PublicKey) error {
+		if !got.Equal(key) {
+			err := &KeyChangedError{Peer: p.full, Want: key, Got: got}
+			cancel(err)
+			return err
+		}
+		return nil
+	})
+	conn, err := e.quic.Dial(ctx, p, config, e.quicConfig(p))
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
+		return nil, e.inWords(p, err)
+	}
+	return e.track(conn, p), nil
+}
+
+func (e *Endpoint) lost() error {
+	if err := e.Err(); err != nil {
+		return err
+	}
+	return fail(ErrLost, "the connection to the xmpp server was closed")
+}
+
+// knockFailure says what it means that a peer, or a server on the way, refused a knock.
+func knockFailure(p *peer, refused *stanzaError) error {
+	switch condition := refused.condition(); condition {
+	case "not-authorized":
+		return fail(ErrKnock, "%s doesn't know this invite", p.jid.Bare())
+	case "service-unavailable", "recipient-unavailable", "item-not-found", "feature-not-implemented":
+		return fail(ErrNobody, "%s isn't online, or doesn't know us", p.full)
+	default:
+		return fail(ErrNobody, "%s can't be reached: %s", p.full, refused)
+	}
+}
+
+// inWords tells the errors of QUIC in ours.
+func (e *Endpoint) inWords(p *peer, err error) error {
+	var idle *quic.IdleTimeoutError
+	var handshake *quic.HandshakeTimeoutError
+	switch {
+	case errors.As(err, &handshake):
+		return fail(ErrNobody, "%s doesn't answer", p.full)
+	case errors.As(err, &idle):
+		return fail(ErrLost, "%s went silent", p.full)
+	}
+	return fail(ErrLost, "connect to %s: %v", p.full, err)
+}
+
+// listen accepts connections until the endpoint is closed.
+func (e *Endpoint) listen() error {
+	config := tlsConfig(e.cert, func(ed25519.PublicKey) error { return nil }) // whose key it is decides what it may do, later
+	base := e.quicConfig(newPeer(e.JID()))
+	base.GetConfigForClient = func(info *quic.ClientInfo) (*quic.Config, error) {
+		if p, ok := info.RemoteAddr.(*peer); ok {
+			return e.quicConfig(p), nil
+		}
+		return nil, errors.New("not a peer")
+	}
+	listener, err := e.quic.Listen(config, base)
+	if err != nil {
+		return err
+	}
+	e.running.Add(1)
+	go func() {
+		defer e.running.Done()
+		for {
+			conn, err := listener.Accept(context.Background()) // ends when the transport is closed
+			if err != nil {
+				return
+			}
+			p, ok := conn.RemoteAddr().(*peer)
+			if !ok {
+				continue
+			}
+			select {
+			case e.accepted <- e.track(conn, p):
+			default:
+				_ = conn.CloseWithError(codeCancel, "too many connections wait")
+			}
+		}
+	}()
+	return nil
+}
+
+// Accept returns the next connection of a peer that was let in.
+func (e *Endpoint) Accept(ctx context.Context) (*Conn, error) {
+	select {
+	case c := <-e.accepted:
+		return c, nil
+	case <-e.closing:
+		return nil, context.Canceled
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// greet sends our presence to a peer, by which each side learns from the servers when the other is gone.
+func (e *Endpoint) greet(p *peer) {
+	_ = e.session.out.send(presenceStanza(p.full, "", e.session.presenceContent())) // without a link it is sent after the next login
+}

@@ -1,0 +1,171 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"gosrc.io/xmpp/stanza"
+	"mellium.im/xmpp/jid"
+)
+
+// loginTimeout is how long a login may take in all.
+const loginTimeout = 30 * time.Second
+
+// A link is a negotiated connection: logged in and bound, before presence.
+type link struct {
+	*stream
+	self jid.JID // full JID as bound by the server
+	// maxStanza is the server's limit in bytes for what we send; 0 if it doesn't say.
+	maxStanza int
+}
+
+// login connects, secures the connection, authenticates and binds a resource. Every
+// error is an ErrServer.
+func login(ctx context.Context, cfg *Config) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
+	list, err := targets(ctx, cfg.Server, cfg.Account)
+	if err != nil {
+		return nil, fail(ErrServer, "%s: %v", cfg.Account, err)
+	}
+	conn, at, err := connect(ctx, list)
+	if err != nil {
+		return nil, fail(ErrServer, "can't reach the xmpp server of %s: %v: check the network, or set xmpp.server", cfg.Account, err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	l, err := negotiate(ctx, cfg, conn, at)
+	if err != nil || !stop() {
+		_ = conn.Close()
+		switch {
+		case ctx.Err() != nil:
+			return nil, fail(ErrServer, "log in to %s as %s: no answer within %v", at.addr, cfg.Account, loginTimeout)
+		case errors.Is(err, ErrServer):
+			return nil, err
+		default:
+			return nil, fail(ErrServer, "log in to %s as %s: %v", at.addr, cfg.Account, inWords(err))
+		}
+	}
+	return l, nil
+}
+
+func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target) (*link, error) {
+	tlsConn, err := secure(ctx, cfg, conn, at)
+	if err != nil {
+		return nil, err
+	}
+	s, offered, err := openStream(tlsConn, cfg.Account, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := authenticate(s, cfg, tlsConn.ConnectionState(), offered); err != nil {
+		return nil, err
+	}
+	s, offered, err = openStream(tlsConn, cfg.Account, true)
+	if err != nil {
+		return nil, err
+	}
+	self, err := bind(s, cfg)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{stream: s, self: self}
+	if offered.Limits != nil {
+		l.maxStanza = offered.Limits.MaxBytes
+	}
+	return l, nil
+}
+
+// secure makes a TLS connection with a verified certificate, directly or by STARTTLS
+// (RFC 6120, 5). Nothing but the stream header goes out before.
+func secure(ctx context.Context, cfg *Config, conn net.Conn, at target) (*tls.Conn, error) {
+	config := &tls.Config{
+		ServerName: cfg.Account.Domainpart(), RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
+		// Records of the size of our writes: Prosody's reads are tiled by them.
+		DynamicRecordSizingDisabled: true,
+	}
+	if at.directTLS {
+		config.NextProtos = []string{"xmpp-client"} // XEP-0368
+	} else if err := startTLS(conn, cfg.Account); err != nil {
+		return nil, err
+	}
+	tlsConn := tls.Client(conn, config)
+	return tlsConn, tlsConn.HandshakeContext(ctx)
+}
+
+func startTLS(conn net.Conn, account jid.JID) error {
+	s, offered, err := openStream(conn, account, false)
+	if err != nil {
+		return err
+	}
+	if offered.StartTLS == nil {
+		return errors.New("the server offers no TLS")
+	}
+	if _, err := fmt.Fprint(conn, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"); err != nil {
+		return err
+	}
+	start, err := s.next()
+	if err != nil {
+		return err
+	}
+	if err := s.decode(&stanza.TLSProceed{}, start); err != nil {
+		return errors.New("the server refuses to start TLS")
+	}
+	if s.in.Buffered() > 0 { // somebody put in what would be taken for the server's, unprotected
+		return errors.New("data before TLS started")
+	}
+	return nil
+}
+
+// bind asks for a resource (RFC 6120, 7).
+func bind(s *stream, cfg *Config) (jid.JID, error) {
+	_, err := fmt.Fprintf(s.conn, "<iq type='set' id='bind'><bind xmlns='%s'><resource>%s</resource></bind></iq>", stanza.NSBind, escape(cfg.Resource))
+	if err != nil {
+		return jid.JID{}, err
+	}
+	start, err := s.next()
+	if err != nil {
+		return jid.JID{}, err
+	}
+	var answer struct {
+		XMLName xml.Name     `xml:"jabber:client iq"`
+		Type    string       `xml:"type,attr"`
+		Bind    stanza.Bind  `xml:"urn:ietf:params:xml:ns:xmpp-bind bind"`
+		Error   *stanzaError `xml:"jabber:client error"`
+	}
+	if err := s.decode(&answer, start); err != nil {
+		return jid.JID{}, err
+	}
+	if answer.Type != "result" {
+		return jid.JID{}, fmt.Errorf("the server binds no resource: %s", answer.Error)
+	}
+	self, err := jid.Parse(strings.TrimSpace(answer.Bind.Jid))
+	if err != nil || !self.Bare().Equal(cfg.Account) || self.Resourcepart() == "" {
+		return jid.JID{}, fmt.Errorf("the server bound us to %q", clean(answer.Bind.Jid))
+	}
+	return self, nil
+}
+
+// inWords tells failures of TLS in words that say what to do.
+func inWords(err error) error {
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &authority):
+		return errors.New("the server's certificate isn't signed by an authority that we trust: set xmpp.sslCAInfo to its PEM file if you do")
+	case errors.As(err, &host):
+		return fmt.Errorf("the server's certificate isn't for %s", host.Host)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return errors.New("the server's certificate has expired, or the clock is wrong")
+	case errors.As(err, &invalid):
+		return fmt.Errorf("the server's certificate is invalid: %v", invalid)
+	}
+	return err
+}

@@ -1,0 +1,281 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"git-remote-xmpp/chunk"
+)
+
+const (
+	// maxQueuedBytes is how much waits for the writer before senders of packets do.
+	maxQueuedBytes = 64 << 10
+	// maxQueuedStanzas is how many stanzas other than packets may wait.
+	maxQueuedStanzas = 256
+	// packingDelay is how long a small packet waits for company in its message: without
+	// it every acknowledgement is a message of its own, and throughput halves.
+	packingDelay = 500 * time.Microsecond
+	// bulkPause is how soon after a padded record the next one is padded too, to stay aligned.
+	bulkPause = 10 * time.Millisecond
+	// slowWrite is how long a write takes on a server that limits bytes; padding is left out for slowFor then.
+	slowWrite = 20 * time.Millisecond
+	slowFor   = 10 * time.Second
+)
+
+var errQueueFull = errors.New("too many stanzas wait for the server")
+
+// An outbox is what waits to be written to the server, in order: the stanzas of a session and
+// the packets of connections. It outlives links: while there is none, stanzas are refused and the
+// latest packets are kept, since they are what tells the peer after a reconnect what is missing.
+type outbox struct {
+	mu       sync.Mutex
+	changed  *sync.Cond // space was made, or a link came or went
+	wake     chan struct{}
+	linked   bool
+	closed   bool
+	queue    []outgoing
+	bytes    int // of payloads in queue and pending
+	stanzas  int
+	pending  map[*peer]*outgoing // payloads that are not full yet
+	payloads sync.Pool           // of *[]byte with chunk.MaxPayloadBytes of capacity
+}
+
+// outgoing is a stanza, or a payload on its way to be one.
+type outgoing struct {
+	stanza  []byte
+	to      *peer
+	payload []byte
+	since   time.Time
+}
+
+func newOutbox() *outbox {
+	o := &outbox{wake: make(chan struct{}, 1), pending: make(map[*peer]*outgoing)}
+	o.changed = sync.NewCond(&o.mu)
+	o.payloads.New = func() any { return new([chunk.MaxPayloadBytes]byte) }
+	return o
+}
+
+// link says that a link is there or gone. What is left of the old link's stanzas is dropped.
+func (o *outbox) link(up bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.linked = up
+	kept := o.queue[:0]
+	for _, item := range o.queue {
+		if item.stanza == nil {
+			kept = append(kept, item)
+		}
+	}
+	o.queue, o.stanzas = kept, 0
+	o.changed.Broadcast()
+	o.signal()
+}
+
+// close refuses everything from now on and lets the writer finish what is there.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.changed.Broadcast()
+	o.signal()
+}
+
+func (o *outbox) signal() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// send queues a stanza; it never blocks.
+func (o *outbox) send(stanza []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.closed || !o.linked:
+		return net.ErrClosed
+	case o.stanzas >= maxQueuedStanzas:
+		return errQueueFull
+	}
+	o.flushLocked(nil)
+	o.queue = append(o.queue, outgoing{stanza: stanza})
+	o.stanzas++
+	o.signal()
+	return nil
+}
+
+// packet queues a datagram for a peer. While the queue is full it blocks, as
+// long as there is a link; without one the oldest packets make room.
+func (o *outbox) packet(to *peer, datagram []byte) error {
+	if len(datagram) == 0 || len(datagram) > chunk.MaxDatagramBytes {
+		return nil // can't be sent: as good as lost
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.bytes >= maxQueuedBytes && o.linked && !o.closed {
+		o.changed.Wait()
+	}
+	if o.closed {
+		return net.ErrClosed
+	}
+	if !o.linked {
+		o.dropOldestLocked()
+	}
+	limit := to.payloadLimit()
+	item := o.pending[to]
+	if item != nil && !chunk.Fits(len(item.payload), len(datagram), limit) {
+		o.flushLocked(to)
+		item = nil
+	}
+	if item == nil {
+		buf := o.payloads.Get().(*[chunk.MaxPayloadBytes]byte)
+		item = &outgoing{to: to, payload: buf[:0], since: time.Now()}
+		o.pending[to] = item
+	}
+	item.payload = chunk.Append(item.payload, datagram)
+	o.bytes += len(datagram)
+	if !chunk.Fits(len(item.payload), minPacketBytes/2, limit) {
+		o.flushLocked(to)
+	}
+	o.signal()
+	return nil
+}
+
+// flushLocked moves the pending payload of a peer, or with nil those of all, to the queue.
+func (o *outbox) flushLocked(to *peer) {
+	for p, item := range o.pending {
+		if to == nil || p == to {
+			o.queue = append(o.queue, *item)
+			delete(o.pending, p)
+		}
+	}
+}
+
+// dropOldestLocked makes room by dropping the oldest queued payloads.
+func (o *outbox) dropOldestLocked() {
+	if o.bytes < maxQueuedBytes {
+		return
+	}
+	o.flushLocked(nil)
+	for len(o.queue) > 0 && o.bytes >= maxQueuedBytes/2 {
+		o.releaseLocked(o.queue[0])
+		o.queue = o.queue[1:]
+	}
+}
+
+func (o *outbox) releaseLocked(item outgoing) {
+	if item.stanza != nil {
+		o.stanzas--
+		return
+	}
+	_ = chunk.Split(item.payload, func(d []byte) { o.bytes -= len(d) }) // made by chunk.Append: well-formed
+	o.payloads.Put((*[chunk.MaxPayloadBytes]byte)(item.payload[:chunk.MaxPayloadBytes]))
+}
+
+// take fills record with the next stanzas: as many whole ones as fit in recordBytes, at least one. It waits for one; the result is
+// empty at the end: the outbox is closed and empty, the link is gone or ctx is done.
+func (o *outbox) take(ctx context.Context, record []byte) []byte {
+	for {
+		filled, wait, more := o.tryTake(record[:0])
+		if len(filled) > 0 || !more {
+			return filled
+		}
+		var timer <-chan time.Time
+		if wait > 0 {
+			timer = time.After(wait)
+		}
+		select {
+		case <-o.wake:
+		case <-timer:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// tryTake is take without waiting. With nothing to take, wait is how long until pending packets are due, 0 for
+// not at all, and more tells whether anything can come.
+func (o *outbox) tryTake(record []byte) (filled []byte, wait time.Duration, more bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.linked {
+		return nil, 0, false
+	}
+	if len(o.queue) == 0 && len(o.pending) > 0 {
+		if wait = o.dueLocked(); wait > 0 && !o.closed {
+			return nil, wait, true
+		}
+		o.flushLocked(nil)
+	}
+	taken := 0
+	for _, item := range o.queue {
+		n := len(item.stanza)
+		if item.to != nil {
+			n = item.to.messageBytes(len(item.payload))
+		}
+		if len(record) > 0 && len(record)+n > recordBytes {
+			break
+		}
+		if item.to != nil {
+			record = item.to.appendMessage(record, item.payload)
+		} else {
+			record = append(record, item.stanza...)
+		}
+		o.releaseLocked(item)
+		taken++
+	}
+	o.queue = append(o.queue[:0], o.queue[taken:]...)
+	o.changed.Broadcast()
+	return record, 0, !o.closed
+}
+
+// dueLocked is how long the oldest pending payload may still wait for company.
+func (o *outbox) dueLocked() time.Duration {
+	wait := packingDelay
+	for _, item := range o.pending {
+		wait = min(wait, packingDelay-time.Since(item.since))
+	}
+	return wait
+}
+
+// A padder fills up records with spaces between stanzas, so that they tile the reads of
+// the server, where bytes are free: not behind a server that limits them.
+type padder struct {
+	lastBulk  time.Time
+	slowUntil time.Time
+}
+
+// pad returns record, filled up if that is worth it.
+func (p *padder) pad(record []byte, now time.Time) []byte {
+	size := recordBytes
+	if len(record) > size {
+		size = maxMessageBytes
+	}
+	full := len(record) >= size*3/4
+	if len(record) >= size || now.Before(p.slowUntil) || !full && now.Sub(p.lastBulk) > bulkPause {
+		return record
+	}
+	if full {
+		p.lastBulk = now
+	}
+	return append(record, bytes.Repeat(space, size-len(record))...)
+}
+
+// wrote tells how long the last write took.
+func (p *padder) wrote(took time.Duration, now time.Time) {
+	if took > slowWrite {
+		p.slowUntil = now.Add(slowFor)
+	}
+}
+
+var space = []byte(" ")
+
+func (o *outbox) isClosed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closed
+}

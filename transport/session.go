@@ -1,0 +1,366 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"gosrc.io/xmpp/stanza"
+	"mellium.im/xmpp/jid"
+)
+
+const (
+	// pingAfter is how long the server may be silent before it is pinged (XEP-0199),
+	// deadAfter how long before the link counts as lost.
+	pingAfter = 60 * time.Second
+	deadAfter = 100 * time.Second
+	// writeTimeout is how long one write of at most maxMessageBytes may take: servers that limit
+	// bytes stop reading for many seconds.
+	writeTimeout = 90 * time.Second
+	// closeTimeout is how long the last packets and stanzas have to be written.
+	closeTimeout = 2 * time.Second
+
+	minBackoff = 250 * time.Millisecond
+	maxBackoff = 60 * time.Second
+	// conflictBackoff is the wait after somebody else took our resource.
+	conflictBackoff = 60 * time.Second
+
+	maxPendingIQs = 256
+)
+
+// A session is our presence on the XMPP server: one link after the other, for as long as it runs. It owns
+// one goroutine that supervises, and per link a reader, a writer and a watch on silence.
+type session struct {
+	cfg     *Config
+	out     *outbox
+	handler handler
+	self    atomic.Pointer[jid.JID] // full JID, as last bound
+
+	stop  context.CancelFunc // ends the supervisor
+	ended context.Context    // done when it has ended
+	err   error              // why; after ended
+
+	mu     sync.Mutex
+	lastID uint64
+	asked  map[string]*question // IQs that wait for an answer
+}
+
+// A handler is told what comes in, by one goroutine, in order. It must not block.
+type handler interface {
+	packets(from string, payload []byte)
+	undelivered(from string, err *stanzaError)
+	presence(from jid.JID, available bool)
+	request(from jid.JID, q *iq) (kind, payload string)
+	linked() // logged in, presence sent
+}
+
+// question is an IQ that was sent; answer is called once.
+type question struct {
+	to     string
+	answer func(err *stanzaError)
+}
+
+// startSession logs in and goes on in the background until close is called, or until
+// a login is refused for good. The first login's failure is returned.
+func startSession(ctx context.Context, cfg *Config, h handler) (*session, error) {
+	first, err := login(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended, end := context.WithCancel(context.Background())
+	s := &session{cfg: cfg, out: newOutbox(), handler: h, stop: stop, ended: ended, asked: make(map[string]*question)}
+	s.self.Store(&first.self)
+	s.out.link(true)
+	go func() {
+		defer end()
+		s.err = s.supervise(run, first)
+	}()
+	return s, nil
+}
+
+// close writes what is queued, says goodbye and waits for everything to end.
+func (s *session) close() {
+	s.out.close()
+	<-s.ended.Done()
+	s.stop()
+}
+
+// supervise runs links until the session is closed.
+func (s *session) supervise(ctx context.Context, l *link) error {
+	for {
+		began := time.Now()
+		err := s.runLink(ctx, l)
+		s.out.link(false)
+		s.forgetQuestions()
+		if ctx.Err() != nil || s.out.isClosed() {
+			return nil
+		}
+		s.cfg.Log.Info("xmpp link lost", "err", err)
+		var se *streamError
+		conflict := errors.As(err, &se) && se.condition == "conflict"
+		if conflict && !s.cfg.Serve {
+			return fail(ErrServer, "%s: another program took our place on the server (conflict)", s.cfg.Account)
+		}
+		if l, err = s.relogin(ctx, began, conflict); err != nil {
+			return err
+		}
+		s.self.Store(&l.self)
+		s.out.link(true)
+	}
+}
+
+// relogin logs in again, with growing waits in between. A refused password is the end, but for a
+// server, which goes on trying.
+func (s *session) relogin(ctx context.Context, began time.Time, conflict bool) (*link, error) {
+	wait := minBackoff
+	if time.Since(began) < 5*time.Second { // the last link didn't live long
+		wait = 2 * time.Second
+	}
+	if conflict {
+		wait = conflictBackoff
+	}
+	for {
+		jitter := time.Duration(rand.Int64N(int64(wait/2) + 1))
+		select {
+		case <-time.After(wait/2 + jitter):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		l, err := login(ctx, s.cfg)
+		if err == nil {
+			s.cfg.Log.Info("xmpp link restored", "jid", l.self.String())
+			return l, nil
+		}
+		if ctx.Err() != nil || errors.Is(err, ErrPassword) && !s.cfg.Serve {
+			return nil, err
+		}
+		s.cfg.Log.Warn("xmpp login failed", "err", err)
+		wait = min(2*wait, maxBackoff)
+	}
+}
+
+// runLink reads and writes on a link until it fails or the session is closed.
+func (s *session) runLink(ctx context.Context, l *link) error {
+	group, ctx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() }) // wakes the reader and the writer
+	defer stop()
+	var heard atomic.Int64 // when something came in, Unix nanoseconds
+	heard.Store(time.Now().UnixNano())
+	group.Go(func() error { return s.read(l, &heard) })
+	group.Go(func() error { return s.write(ctx, l) })
+	group.Go(func() error { return s.watch(ctx, &heard) })
+	s.announce()
+	err := group.Wait()
+	_ = l.conn.Close()
+	return err
+}
+
+// announce sends our presence and tells the handler.
+func (s *session) announce() {
+	if s.cfg.Serve {
+		_ = s.out.send(presenceStanza("", "", s.presenceContent())) // fails only if the link is gone
+	}
+	s.handler.linked()
+}
+
+func (s *session) presenceContent() string {
+	return presenceContent(s.cfg.Status, capsElement(s.cfg))
+}
+
+var errClosed = errors.New("session closed")
+
+// write is the only writer of a link. At the end of the session it says goodbye.
+func (s *session) write(ctx context.Context, l *link) error {
+	var pad padder
+	record := make([]byte, 0, maxMessageBytes)
+	for {
+		record = s.out.take(ctx, record)
+		if len(record) == 0 {
+			break
+		}
+		start := time.Now()
+		_ = l.conn.SetWriteDeadline(start.Add(writeTimeout)) // fails only on a closed connection, as the write does
+		if _, err := l.conn.Write(pad.pad(record, start)); err != nil {
+			return err
+		}
+		now := time.Now()
+		pad.wrote(now.Sub(start), now)
+	}
+	if ctx.Err() == nil && s.out.isClosed() {
+		_ = l.conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+		_, _ = l.conn.Write([]byte("<presence type='unavailable'/>" + stanza.StreamClose)) // a courtesy
+	}
+	return errClosed
+}
+
+// watch pings a silent server and gives up one that stays silent.
+func (s *session) watch(ctx context.Context, heard *atomic.Int64) error {
+	ticker := time.NewTicker(pingAfter / 6)
+	defer ticker.Stop()
+	pinged := false
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		silence := time.Since(time.Unix(0, heard.Load()))
+		switch {
+		case silence > deadAfter:
+			return errors.New("the server is silent")
+		case silence > pingAfter && !pinged:
+			s.ask("", "<ping xmlns='urn:xmpp:ping'/>", func(*stanzaError) {})
+			pinged = true
+		case silence <= pingAfter:
+			pinged = false
+		}
+	}
+}
+
+// read is the only reader of a link: it hands everything on in order.
+func (s *session) read(l *link, heard *atomic.Int64) error {
+	payload := make([]byte, 0, maxMessageBytes)
+	for {
+		start, err := l.next()
+		if err != nil {
+			return err
+		}
+		heard.Store(time.Now().UnixNano())
+		if start.Name.Space != stanza.NSClient {
+			err = l.skip()
+		} else {
+			switch start.Name.Local {
+			case "message":
+				err = s.readMessage(l, start, payload)
+			case "iq":
+				err = s.readIQ(l, start)
+			case "presence":
+				err = s.readPresence(l, start)
+			default:
+				err = l.skip()
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) readMessage(l *link, start xmlStart, buf []byte) error {
+	m, err := l.readMessage(start, buf)
+	switch {
+	case err != nil:
+		return err
+	case m.kind == "error":
+		s.handler.undelivered(m.from, m.err)
+	case m.kind == string(stanza.MessageTypeHeadline) && m.payload != nil:
+		s.handler.packets(m.from, m.payload)
+	}
+	return nil
+}
+
+func (s *session) readPresence(l *link, start xmlStart) error {
+	var p presence
+	if err := l.decode(&p, start); err != nil {
+		return err
+	}
+	if from, err := jid.Parse(p.From); err == nil && (p.Type == "" || p.Type == "unavailable") {
+		s.handler.presence(from, p.Type == "")
+	}
+	return nil
+}
+
+func (s *session) readIQ(l *link, start xmlStart) error {
+	q := &iq{}
+	if err := l.decode(q, start); err != nil {
+		return err
+	}
+	switch q.Type {
+	case "get", "set":
+		s.answer(q)
+	case "result":
+		s.answered(q, nil)
+	case "error":
+		if q.Error == nil {
+			q.Error = &stanzaError{}
+		}
+		s.answered(q, q.Error)
+	}
+	return nil
+}
+
+// answer answers a request. Pings of our server are answered here, the rest is the handler's.
+func (s *session) answer(q *iq) {
+	from, err := s.sender(q.From)
+	if err != nil {
+		return
+	}
+	kind, payload := "error", errorPayload("cancel", "service-unavailable")
+	switch {
+	case q.Type == "get" && q.Ping != nil && s.isServer(from):
+		kind, payload = "result", ""
+	case q.Type == "get":
+		kind, payload = s.handler.request(from, q)
+	}
+	_ = s.out.send(marshalIQ(kind, q.ID, q.From, payload)) // a full queue or a lost link loses the answer, as a network does
+}
+
+// sender is who a stanza is from; without an address it is our account's server.
+func (s *session) sender(from string) (jid.JID, error) {
+	if from == "" {
+		return s.cfg.Account, nil
+	}
+	return jid.Parse(from)
+}
+
+func (s *session) isServer(from jid.JID) bool {
+	return from.Equal(s.cfg.Account) || from.Equal(s.cfg.Account.Domain())
+}
+
+// ask sends an IQ of type get. The answer comes by the reader's goroutine; nil is a result. If the link
+// is lost before, there is none.
+func (s *session) ask(to, payload string, answer func(*stanzaError)) {
+	s.mu.Lock()
+	if len(s.asked) >= maxPendingIQs {
+		s.mu.Unlock()
+		return
+	}
+	s.lastID++
+	id := "q" + strconv.FormatUint(s.lastID, 10)
+	s.asked[id] = &question{to: to, answer: answer}
+	s.mu.Unlock()
+	if err := s.out.send(marshalIQ("get", id, to, payload)); err != nil {
+		s.mu.Lock()
+		delete(s.asked, id)
+		s.mu.Unlock()
+	}
+}
+
+// answered takes an answer only from whom the question went to (RFC 6120, 8.1.2.1).
+func (s *session) answered(q *iq, err *stanzaError) {
+	from, parseErr := s.sender(q.From)
+	if parseErr != nil {
+		return
+	}
+	s.mu.Lock()
+	asked := s.asked[q.ID]
+	if asked == nil || asked.to != from.String() && !(asked.to == "" && s.isServer(from)) {
+		s.mu.Unlock()
+		return
+	}
+	delete(s.asked, q.ID)
+	s.mu.Unlock()
+	asked.answer(err)
+}
+
+func (s *session) forgetQuestions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.asked)
+}

@@ -1,0 +1,256 @@
+package transport
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"git-remote-xmpp/chunk"
+	"mellium.im/xmpp/jid"
+)
+
+const (
+	// maxMessageBytes is the most that a stanza of ours may have: servers that refuse larger ones work.
+	maxMessageBytes = 8192
+	// recordBytes is the size of TLS records, and of stanzas with full packets, that Prosody reads best.
+	recordBytes = 4096
+
+	messageOpen  = "<message to='"
+	messageType  = "' type='headline'><p xmlns='" + NS + "'>"
+	messageClose = "</p><no-store xmlns='urn:xmpp:hints'/><no-permanent-store xmlns='urn:xmpp:hints'/><no-copy xmlns='urn:xmpp:hints'/></message>"
+)
+
+// A peer is one full JID that we exchange packets with. It is the [net.Addr] that QUIC sees.
+type peer struct {
+	jid  jid.JID
+	full string // as a string
+	to   string // escaped, for stanzas
+}
+
+func newPeer(full jid.JID) *peer {
+	return &peer{jid: full, full: full.String(), to: escape(full.String())}
+}
+
+// Network is "xmpp".
+func (p *peer) Network() string { return "xmpp" }
+
+// String is the full JID.
+func (p *peer) String() string { return p.full }
+
+// messageBytes is the length of the message stanza that carries a payload of n bytes to p.
+func (p *peer) messageBytes(n int) int {
+	return len(messageOpen) + len(p.to) + len(messageType) + base64.StdEncoding.EncodedLen(n) + len(messageClose)
+}
+
+// appendMessage adds the message stanza with a payload to b.
+func (p *peer) appendMessage(b, payload []byte) []byte {
+	b = append(b, messageOpen...)
+	b = append(b, p.to...)
+	b = append(b, messageType...)
+	b = base64.StdEncoding.AppendEncode(b, payload)
+	return append(b, messageClose...)
+}
+
+// payloadLimit is how many bytes of payload go into one stanza to p: as many as a
+// record takes, or with a very long JID as many as the largest stanza does.
+func (p *peer) payloadLimit() int {
+	room := recordBytes - p.messageBytes(0)
+	if room < base64.StdEncoding.EncodedLen(minPacketBytes+2) {
+		room = maxMessageBytes - p.messageBytes(0)
+	}
+	return min(room/4*3, chunk.MaxPayloadBytes)
+}
+
+// A message is a packet message as it comes in.
+type message struct {
+	from    string
+	kind    string
+	payload []byte // base64 undone; valid until the next one is read
+	err     *stanzaError
+}
+
+// readMessage reads a message with at most one payload that is a direct child. buf takes the payload.
+func (s *stream) readMessage(start xml.StartElement, buf []byte) (message, error) {
+	m := message{from: attr(start, "from"), kind: attr(start, "type")}
+	for {
+		token, err := s.dec.Token()
+		if err != nil {
+			return m, err
+		}
+		switch token := token.(type) {
+		case xml.EndElement:
+			return m, nil
+		case xml.StartElement:
+			switch {
+			case token.Name.Space == NS && token.Name.Local == "p" && m.payload == nil:
+				m.payload, err = s.readPayload(buf)
+			case m.kind == "error" && token.Name.Local == "error":
+				m.err = &stanzaError{}
+				err = s.decode(m.err, token)
+			default:
+				err = s.skip()
+			}
+			if err != nil {
+				return m, err
+			}
+		}
+	}
+}
+
+// readPayload reads the text of a payload element to its end. What isn't a payload is left out:
+// the result is nil.
+func (s *stream) readPayload(buf []byte) ([]byte, error) {
+	payload := buf[:0]
+	bad := false
+	for {
+		token, err := s.dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		switch token := token.(type) {
+		case xml.CharData:
+			if bad = bad || len(payload) > 0 || base64.StdEncoding.DecodedLen(len(token)) > cap(buf); bad {
+				continue
+			}
+			n, err := base64.StdEncoding.Decode(buf[:cap(buf)], token)
+			payload, bad = buf[:n], err != nil
+		case xml.StartElement:
+			bad = true
+			if err := s.skip(); err != nil {
+				return nil, err
+			}
+		case xml.EndElement:
+			if bad || len(payload) == 0 {
+				return nil, nil
+			}
+			return payload, nil
+		}
+	}
+}
+
+// iq is an info/query stanza with the payloads that we know (RFC 6120, 8.2.3).
+type iq struct {
+	XMLName xml.Name     `xml:"jabber:client iq"`
+	Type    string       `xml:"type,attr"`
+	ID      string       `xml:"id,attr"`
+	From    string       `xml:"from,attr"`
+	Error   *stanzaError `xml:"jabber:client error"`
+	Ping    *struct{}    `xml:"urn:xmpp:ping ping"`
+	Version *struct{}    `xml:"jabber:iq:version query"`
+	Disco   *struct {
+		Node string `xml:"node,attr"`
+	} `xml:"http://jabber.org/protocol/disco#info query"`
+	Knock *struct {
+		Tag string `xml:"tag,attr"`
+	} `xml:"urn:x-git-remote-xmpp:1 knock"`
+}
+
+// presence is a presence stanza, as far as we look at it (RFC 6121, 4).
+type presence struct {
+	XMLName xml.Name `xml:"jabber:client presence"`
+	Type    string   `xml:"type,attr"`
+	From    string   `xml:"from,attr"`
+}
+
+// stanzaError is the error of a stanza (RFC 6120, 8.3).
+type stanzaError struct {
+	Type     string `xml:"type,attr"`
+	Children []struct {
+		XMLName xml.Name
+		Text    string `xml:",chardata"`
+	} `xml:",any"`
+}
+
+// condition is the defined condition, such as "service-unavailable".
+func (e *stanzaError) condition() string {
+	if e != nil {
+		for _, c := range e.Children {
+			if c.XMLName.Space == nsStanzas && c.XMLName.Local != "text" {
+				return c.XMLName.Local
+			}
+		}
+	}
+	return "undefined-condition"
+}
+
+// String is the condition with the text that came with it.
+func (e *stanzaError) String() string {
+	text := e.condition()
+	if e != nil {
+		for _, c := range e.Children {
+			if c.XMLName.Space == nsStanzas && c.XMLName.Local == "text" && clean(c.Text) != "" {
+				text += " (" + clean(c.Text) + ")"
+			}
+		}
+	}
+	return clean(text)
+}
+
+func attr(start xml.StartElement, name string) string {
+	for _, a := range start.Attr {
+		if a.Name.Space == "" && a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// marshalIQ makes an IQ stanza with a payload that is XML already.
+func marshalIQ(kind, id, to, payload string) []byte {
+	b := append([]byte("<iq type='"), kind...)
+	b = append(b, "' id='"...)
+	b = append(b, escape(id)...)
+	if to != "" {
+		b = append(b, "' to='"...)
+		b = append(b, escape(to)...)
+	}
+	b = append(b, "'>"...)
+	b = append(b, payload...)
+	return append(b, "</iq>"...)
+}
+
+// errorPayload is the payload of an IQ error.
+func errorPayload(kind, condition string) string {
+	return fmt.Sprintf("<error type='%s'><%s xmlns='%s'/></error>", kind, condition, nsStanzas)
+}
+
+// decodeTag reads the tag of a knock: none, or base64 of 16 bytes.
+func decodeTag(text string) ([]byte, error) {
+	if text == "" {
+		return nil, nil
+	}
+	tag, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(tag) != knockTagBytes {
+		return nil, errors.New("malformed tag")
+	}
+	return tag, nil
+}
+
+const knockTagBytes = 16
+
+func knockPayload(tag []byte) string {
+	if len(tag) == 0 {
+		return "<knock xmlns='" + NS + "'/>"
+	}
+	return "<knock xmlns='" + NS + "' tag='" + base64.StdEncoding.EncodeToString(tag) + "'/>"
+}
+
+func presenceStanza(to, kind, content string) []byte {
+	b := []byte("<presence")
+	if to != "" {
+		b = append(b, " to='"+escape(to)+"'"...)
+	}
+	if kind != "" {
+		b = append(b, " type='"+kind+"'"...)
+	}
+	return append(b, ">"+content+"</presence>"...)
+}
+
+// priority is that of our presences: negative, so that nobody's chat comes our way (RFC 6121, 4.7.2.3).
+const priority = -1
+
+func presenceContent(status, caps string) string {
+	return "<priority>" + strconv.Itoa(priority) + "</priority><status>" + escape(status) + "</status>" + caps
+}

@@ -1,0 +1,196 @@
+package transport
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"gosrc.io/xmpp/stanza"
+	"mellium.im/xmpp/jid"
+)
+
+const (
+	// maxStanzaBytes is the most that one stanza from the server may have; the usual limit of servers for what
+	// they take is 262,144.
+	maxStanzaBytes = 512 << 10
+	readBufBytes   = 32 << 10
+	nsStreams      = "urn:ietf:params:xml:ns:xmpp-streams"
+	nsStanzas      = "urn:ietf:params:xml:ns:xmpp-stanzas"
+)
+
+var (
+	errStreamEnd     = errors.New("the server closed the stream")
+	errRestrictedXML = errors.New("the server sent xml that xmpp doesn't allow")
+	errStanzaSize    = fmt.Errorf("the server sent a stanza of over %d bytes", maxStanzaBytes)
+)
+
+// A byteReader feeds the XML decoder and stops it at the size limit of a stanza.
+type byteReader struct {
+	*bufio.Reader
+	left int
+}
+
+func (r *byteReader) ReadByte() (byte, error) {
+	if r.left <= 0 {
+		return 0, errStanzaSize
+	}
+	r.left--
+	return r.Reader.ReadByte()
+}
+
+// A stream is the XML stream of a connection (RFC 6120, 4), read by one goroutine.
+type stream struct {
+	conn net.Conn
+	in   *byteReader
+	dec  *xml.Decoder
+}
+
+// openStream sends a stream header and reads the server's with its features.
+func openStream(conn net.Conn, account jid.JID, secure bool) (*stream, *features, error) {
+	s := &stream{conn: conn, in: &byteReader{Reader: bufio.NewReaderSize(conn, readBufBytes)}}
+	s.dec = xml.NewDecoder(s.in)
+	from := ""
+	if secure { // before TLS nobody needs to know who we are (RFC 6120, 4.7.1)
+		from = " from='" + escape(account.String()) + "'"
+	}
+	_, err := fmt.Fprintf(conn, "<?xml version='1.0'?><stream:stream xmlns='%s' xmlns:stream='%s' to='%s'%s version='1.0' xml:lang='en'>",
+		stanza.NSClient, stanza.NSStream, escape(account.Domainpart()), from)
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := s.next()
+	if err != nil {
+		return nil, nil, err
+	}
+	if root.Name != (xml.Name{Space: stanza.NSStream, Local: "stream"}) {
+		return nil, nil, fmt.Errorf("not an xmpp server: it answers with <%s>", root.Name.Local)
+	}
+	first, err := s.next()
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &features{}
+	if err := s.decode(f, first); err != nil {
+		return nil, nil, err
+	}
+	return s, f, nil
+}
+
+// next returns the start of the next stanza. The end of the stream is errStreamEnd,
+// a stream error a *streamError.
+func (s *stream) next() (xml.StartElement, error) {
+	s.in.left = maxStanzaBytes
+	for {
+		token, err := s.dec.Token()
+		if err != nil {
+			return xml.StartElement{}, err
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			if token.Name == (xml.Name{Space: stanza.NSStream, Local: "error"}) {
+				return token, s.readStreamError(token)
+			}
+			return token, nil
+		case xml.EndElement:
+			return xml.StartElement{}, errStreamEnd
+		case xml.CharData:
+			if len(bytes.TrimSpace(token)) > 0 {
+				return xml.StartElement{}, errRestrictedXML
+			}
+			s.in.left = maxStanzaBytes
+		case xml.ProcInst:
+			if token.Target != "xml" {
+				return xml.StartElement{}, errRestrictedXML
+			}
+		default:
+			return xml.StartElement{}, errRestrictedXML
+		}
+	}
+}
+
+// decode reads the element that begins with start into v. A name other than the
+// one that v is tagged with is an error.
+func (s *stream) decode(v any, start xml.StartElement) error {
+	return s.dec.DecodeElement(v, &start)
+}
+
+// skip leaves out the rest of an element whose start was read.
+func (s *stream) skip() error { return s.dec.Skip() }
+
+// A streamError is what a server says before it closes a stream (RFC 6120, 4.9).
+type streamError struct {
+	condition string
+	text      string
+}
+
+func (e *streamError) Error() string {
+	if e.text != "" {
+		return fmt.Sprintf("the server closed the stream: %s (%s)", e.condition, clean(e.text))
+	}
+	return "the server closed the stream: " + e.condition
+}
+
+func (s *stream) readStreamError(start xml.StartElement) error {
+	var e struct {
+		Children []struct {
+			XMLName xml.Name
+			Text    string `xml:",chardata"`
+		} `xml:",any"`
+	}
+	if err := s.decode(&e, start); err != nil {
+		return err
+	}
+	result := &streamError{condition: "undefined-condition"}
+	for _, c := range e.Children {
+		switch {
+		case c.XMLName.Space != nsStreams:
+		case c.XMLName.Local == "text":
+			result.text = c.Text
+		default:
+			result.condition = c.XMLName.Local
+		}
+	}
+	return result
+}
+
+// features is what a server offers at a point of the negotiation.
+type features struct {
+	XMLName    xml.Name            `xml:"http://etherx.jabber.org/streams features"`
+	StartTLS   *stanza.TlsStartTLS `xml:"urn:ietf:params:xml:ns:xmpp-tls starttls"`
+	Mechanisms []string            `xml:"urn:ietf:params:xml:ns:xmpp-sasl mechanisms>mechanism"`
+	Bind       *stanza.Bind        `xml:"urn:ietf:params:xml:ns:xmpp-bind bind"`
+	Bindings   []struct {
+		Type string `xml:"type,attr"`
+	} `xml:"urn:xmpp:sasl-cb:0 sasl-channel-binding>channel-binding"` // XEP-0440
+	Limits *struct {
+		MaxBytes int `xml:"max-bytes"`
+	} `xml:"urn:xmpp:stream-limits:0 limits"` // XEP-0478
+}
+
+// escape makes a string safe as the content of an XML attribute or element.
+func escape(s string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(s)) // a strings.Builder doesn't fail
+	return b.String()
+}
+
+// clean makes text of somebody else safe for a line on a terminal.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if len(s) > 256 {
+		s = strings.ToValidUTF8(s[:256], "")
+	}
+	return strings.TrimSpace(s)
+}
+
+var _ io.ByteReader = (*byteReader)(nil)

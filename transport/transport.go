@@ -1,0 +1,105 @@
+// Package transport carries QUIC connections between XMPP accounts.
+//
+// An [Endpoint] keeps one XMPP session alive, logging in again when it is lost,
+// and gives quic-go a [net.PacketConn] whose packets ride in XMPP messages, so
+// that both ends get streams with TLS 1.3, flow control and retransmission that
+// outlive the session. SPEC.md of package protocol, sections 1 to 3, describes what
+// goes over the wire.
+//
+// The package knows nothing of git, of repositories or of who may do what: it is
+// told which addresses to read packets from, and which key to expect.
+package transport
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"mellium.im/xmpp/jid"
+)
+
+// NS is the XML namespace of our stanzas' payloads, and the feature in service discovery.
+const NS = "urn:x-git-remote-xmpp:1"
+
+// Config says who an [Endpoint] is.
+type Config struct {
+	Account  jid.JID // bare JID to log in as
+	Password string
+	Resource string // asked for on every login
+	// Server overrides the SRV records of the account's domain: "host:port" for STARTTLS,
+	// "tls://host:port" for direct TLS.
+	Server  string
+	RootCAs *x509.CertPool // nil: the system's
+	// Identity is the key that peers know us by.
+	Identity ed25519.PrivateKey
+
+	// Admit tells whether packets from a bare JID are read. May be nil: from nobody
+	// but those that we dial.
+	Admit func(from jid.JID) bool
+	// AdmitKnock tells whether the tag of a knock lets in a bare JID that Admit doesn't. May be nil.
+	AdmitKnock func(from jid.JID, tag []byte) bool
+
+	// Serve makes the endpoint accept connections, announce itself, and never give up
+	// logging in again.
+	Serve    bool
+	Status   string // text of our presence
+	Software string // name, for service discovery and XEP-0092
+	Version  string
+	// Timeout is how long a connection may be silent before it counts as lost.
+	Timeout time.Duration
+	Log     *slog.Logger // nil: nothing is logged
+}
+
+func (c *Config) verify() error {
+	switch {
+	case c.Account.Localpart() == "" || c.Account.Resourcepart() != "":
+		return fmt.Errorf("transport: account %q isn't a bare address", c.Account)
+	case c.Resource == "":
+		return errors.New("transport: no resource")
+	case len(c.Identity) != ed25519.PrivateKeySize:
+		return errors.New("transport: no identity key")
+	case c.Timeout <= 0:
+		return errors.New("transport: no timeout")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// What can go wrong, for errors.Is. The texts of the errors that wrap these say it in words.
+var (
+	// ErrServer says that our own XMPP server can't be reached or doesn't let us in.
+	ErrServer = errors.New("xmpp server failed")
+	// ErrPassword is an [ErrServer] by which the server refused our password.
+	ErrPassword = errors.New("wrong password")
+	// ErrNobody says that nobody is there under the address of a peer.
+	ErrNobody = errors.New("nobody there")
+	// ErrKnock says that the peer doesn't know our invite.
+	ErrKnock = errors.New("invite not known")
+	// ErrKeyChanged says that a peer has another key than the one expected.
+	ErrKeyChanged = errors.New("key changed")
+	// ErrLost says that a connection was lost for good, or went silent for too long.
+	ErrLost = errors.New("connection lost")
+)
+
+// failure is an error of one of the kinds above with a text of its own.
+type failure struct {
+	text  string
+	kinds []error
+}
+
+func (f *failure) Error() string   { return f.text }
+func (f *failure) Unwrap() []error { return f.kinds }
+
+// fail makes an error of a kind. A cause is part of the text only where format says so.
+func fail(kind error, format string, args ...any) error {
+	kinds := []error{kind}
+	if kind == ErrPassword {
+		kinds = append(kinds, ErrServer)
+	}
+	return &failure{text: fmt.Sprintf(format, args...), kinds: kinds}
+}
