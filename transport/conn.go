@@ -196,3 +196,9 @@ func (r *receiver) linked() {
 		c.nudge()
 	}
 }
+
+// StreamCode is a code of protocol's as an error code of a stream.
+func StreamCode[C ~uint32](code C) quic.StreamErrorCode { return quic.StreamErrorCode(code) }
+
+// A StreamError says that one side reset a stream.
+type StreamError = quic.StreamError

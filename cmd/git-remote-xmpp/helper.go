@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+
+	"git-remote-xmpp/internal/client"
+	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/helper"
+	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/protocol"
+	"git-remote-xmpp/transport"
+)
+
+// helperCommand is git's remote helper: git-remote-xmpp <remote> <url>.
+func helperCommand(ctx context.Context, std stdio, remoteName, url string) error {
+	remote, err := config.ParseRemote(url)
+	if err != nil {
+		return err
+	}
+	s, err := load(ctx, std)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	h := &helper.Helper{
+		In: std.in, Out: std.out, Err: std.err, Timeout: s.settings.Timeout, Name: displayName(remote),
+		Open: protocol.Open{Repository: remote.Repo, GitProtocol: uint32(s.settings.ProtocolVersion)},
+	}
+	local, err := repo.FromEnv(ctx)
+	switch {
+	case err == nil:
+		h.Rewrite = local.RewriteAdvertisement
+		if h.Open.Client, err = local.UUID(ctx); err != nil {
+			return err
+		}
+	case !errors.Is(err, repo.ErrNotRepository):
+		return err
+	}
+	d := &dialer{setup: s, remote: remote, remoteName: remoteName, url: url}
+	defer d.close()
+	h.Dial = d.dial
+	return h.Run(ctx)
+}
+
+// displayName is how a remote is called in messages: alice@example.org/proj.
+func displayName(r config.Remote) string {
+	name := r.Address.String()
+	if r.Repo != "" {
+		name += "/" + r.Repo
+	}
+	return name
+}
+
+// dialer logs in and connects when git wants a service.
+type dialer struct {
+	*setup
+	remote          config.Remote
+	remoteName, url string
+
+	endpoint *transport.Endpoint
+	session  *client.Session
+}
+
+func (d *dialer) dial(ctx context.Context, _ protocol.Service) (helper.Stream, error) {
+	resource, err := runResource()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := d.transportConfig(ctx, resource)
+	if err != nil {
+		return nil, err
+	}
+	if d.endpoint, err = d.start(ctx, cfg); err != nil {
+		return nil, err
+	}
+	d.session, err = client.Connect(ctx, client.Options{
+		Dialer: d.endpoint, Store: d.store, Account: d.settings.Account, Address: d.remote.Address,
+		Invite: d.remote.Invite, Software: software(),
+	})
+	if err != nil {
+		return nil, d.explain(err)
+	}
+	if d.remote.Invite != "" {
+		if err := d.stripInvite(ctx); err != nil {
+			d.log.Warn("invite left in the remote's url", "err", err)
+		}
+	}
+	return d.session.Open(ctx)
+}
+
+// explain adds what the user can do.
+func (d *dialer) explain(err error) error {
+	name := displayName(d.remote)
+	var refusal *protocol.Refuse
+	switch {
+	case errors.As(err, &refusal), errors.Is(err, transport.ErrKeyChanged):
+		return err
+	case errors.Is(err, transport.ErrNobody):
+		return fmt.Errorf("%s: %w: is git-remote-xmpp serve running there?", name, err)
+	case errors.Is(err, transport.ErrKnock):
+		return fmt.Errorf("%s: %w: it was mistyped or changed, or is too old: ask for a new one", name, err)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// stripInvite takes the invite, which is worthless now, out of the remote's URL.
+func (d *dialer) stripInvite(ctx context.Context) error {
+	if d.remoteName == "" || d.remoteName == d.url {
+		return nil
+	}
+	key := "remote." + d.remoteName + ".url"
+	for _, written := range []string{"xmpp::" + d.url, d.url} {
+		cmd := exec.CommandContext(ctx, "git", "config", "--local", "--fixed-value", "--replace-all", key, d.remote.WithoutInvite().String(), written)
+		has := exec.CommandContext(ctx, "git", "config", "--local", "--fixed-value", "--get", key, written)
+		if has.Run() != nil {
+			continue
+		}
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("git config %s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+func (d *dialer) close() {
+	if d.session != nil {
+		d.session.Close()
+	}
+	if d.endpoint != nil {
+		d.endpoint.Close()
+	}
+}
+
+// runResource is a resource for one run.
+func runResource() (string, error) {
+	var id [6]byte
+	if _, err := io.ReadFull(rand.Reader, id[:]); err != nil {
+		return "", err
+	}
+	return "git-run-" + hex.EncodeToString(id[:]), nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/serve"
+	"github.com/spf13/pflag"
+)
+
+func inviteCommand(ctx context.Context, std stdio, args []string) error {
+	var read bool
+	var label string
+	var expires time.Duration
+	rest, err := parseFlags("invite", std, args, func(flags *pflag.FlagSet) {
+		flags.BoolVar(&read, "read", false, "let fetch and clone, not push")
+		flags.StringVar(&label, "label", "", "what to call the peer that comes with it")
+		flags.DurationVar(&expires, "expires", 24*time.Hour, "how long it can be used")
+	})
+	if err != nil {
+		return err
+	}
+	if len(rest) > 1 {
+		return usagef("invite: one repository at a time")
+	}
+	path := "."
+	if len(rest) == 1 {
+		path = rest[0]
+	}
+	r, err := repo.Open(ctx, path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	id, err := r.UUID(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := load(ctx, std)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.settings.RequireAccount(); err != nil {
+		return err
+	}
+	request := peers.InviteRequest{RepoUUID: id, RepoName: serve.FolderName(r), Access: peers.Write, Label: label, Expires: expires}
+	if read {
+		request.Access = peers.Read
+	}
+	return s.printInvite(ctx, std, request)
+}
+
+func (s *setup) printInvite(ctx context.Context, std stdio, request peers.InviteRequest) error {
+	resource, err := peers.ResourceID(s.identity.Resource)
+	if err != nil {
+		return err
+	}
+	secret, err := s.store.NewInvite(ctx, request)
+	if err != nil {
+		return err
+	}
+	token := peers.Token{Key: s.identity.Key, Resource: resource, Secret: secret}
+	url := config.Remote{Address: s.settings.Account, Repo: request.RepoName, Invite: token.String()}
+	_, err = fmt.Fprintln(std.out, url)
+	return err
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/repo"
+	"github.com/spf13/pflag"
+)
+
+func peersCommand(ctx context.Context, std stdio, args []string) error {
+	var asJSON bool
+	var access string
+	rest, err := parseFlags("peers", std, args, func(flags *pflag.FlagSet) {
+		flags.BoolVar(&asJSON, "json", false, "print JSON")
+		flags.StringVar(&access, "access", "", "with set: read, write or none")
+	})
+	if err != nil {
+		return err
+	}
+	s, err := load(ctx, std)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	switch {
+	case len(rest) > 0 && rest[0] == "set":
+		return s.setPeer(ctx, rest[1:], access)
+	case access != "":
+		return usagef("peers: --access goes with set")
+	case len(rest) > 0 && rest[0] == "remove":
+		return s.removePeer(ctx, rest[1:])
+	case len(rest) > 1:
+		return usagef("peers: one repository at a time")
+	}
+	return s.listPeers(ctx, std, rest, asJSON)
+}
+
+// setPeer changes what a key may do: with one repository, or with all that it has a grant for.
+func (s *setup) setPeer(ctx context.Context, args []string, access string) error {
+	if len(args) < 1 || len(args) > 2 || access == "" {
+		return usagef("peers: set KEY --access read|write|none [REPO]")
+	}
+	to, err := peers.ParseAccess(access)
+	if err != nil {
+		return usagef("peers: --access %q: %v", access, err)
+	}
+	peer, err := s.store.Find(args[0])
+	if err != nil {
+		return fmt.Errorf("%s: %w", args[0], err)
+	}
+	var ids []string
+	if len(args) == 2 {
+		id, err := repositoryID(ctx, args[1])
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id)
+	} else {
+		for id := range peer.Grants {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return fmt.Errorf("%s has no access to any repository yet: name the repository", peer.Key)
+	}
+	return s.store.SetAccess(ctx, peer.Key, ids, to)
+}
+
+func (s *setup) removePeer(ctx context.Context, args []string) error {
+	if len(args) != 1 {
+		return usagef("peers: remove KEY")
+	}
+	peer, err := s.store.Find(args[0])
+	if err != nil {
+		return fmt.Errorf("%s: %w", args[0], err)
+	}
+	return s.store.Remove(ctx, peer.Key)
+}
+
+func repositoryID(ctx context.Context, path string) (string, error) {
+	r, err := repo.Open(ctx, path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return r.UUID(ctx)
+}
+
+// peerView is a peer as scripts see it.
+type peerView struct {
+	Key       string                  `json:"key"` // fingerprint
+	Label     string                  `json:"label"`
+	Addresses []string                `json:"addresses"`
+	Pinned    bool                    `json:"pinned"`
+	Access    map[string]peers.Access `json:"access"` // by repository UUID
+	Clients   []string                `json:"clients"`
+	LastSeen  time.Time               `json:"lastSeen,omitzero"`
+}
+
+// inviteView is an open invite as scripts see it.
+type inviteView struct {
+	Repository string       `json:"repository"`
+	UUID       string       `json:"uuid"`
+	Access     peers.Access `json:"access"`
+	Label      string       `json:"label"`
+	Expires    time.Time    `json:"expires"`
+}
+
+func (s *setup) listPeers(ctx context.Context, std stdio, repository []string, asJSON bool) error {
+	list, err := s.store.List()
+	if err != nil {
+		return err
+	}
+	invites, err := s.store.Invites()
+	if err != nil {
+		return err
+	}
+	invites = slices.DeleteFunc(invites, func(i peers.Invite) bool { return i.State(time.Now()) != peers.InviteOpen })
+	if len(repository) == 1 {
+		id, err := repositoryID(ctx, repository[0])
+		if err != nil {
+			return err
+		}
+		list = slices.DeleteFunc(list, func(p peers.Peer) bool { _, has := p.Grants[id]; return !has })
+		invites = slices.DeleteFunc(invites, func(i peers.Invite) bool { return i.RepoUUID != id })
+	}
+	if asJSON {
+		return printPeersJSON(std, s.identity.Key, list, invites)
+	}
+	return printPeers(std, s.identity.Key, list, invites)
+}
+
+func printPeersJSON(std stdio, self peers.Key, list []peers.Peer, invites []peers.Invite) error {
+	view := struct {
+		Key     string       `json:"key"`
+		Peers   []peerView   `json:"peers"`
+		Invites []inviteView `json:"invites"`
+	}{Key: self.String(), Peers: []peerView{}, Invites: []inviteView{}}
+	for _, p := range list {
+		view.Peers = append(view.Peers, peerView{Key: p.Key.String(), Label: p.Label, Addresses: p.Addresses, Pinned: p.Pinned, Access: p.Grants, Clients: p.UUIDs, LastSeen: p.LastSeen})
+	}
+	for _, i := range invites {
+		view.Invites = append(view.Invites, inviteView{i.RepoName, i.RepoUUID, i.Access, i.Label, i.Expires})
+	}
+	encoder := json.NewEncoder(std.out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(view)
+}
+
+func printPeers(std stdio, self peers.Key, list []peers.Peer, invites []peers.Invite) error {
+	w := tabwriter.NewWriter(std.out, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(w, "this installation:\t%s\n", self)
+	for _, p := range list {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Key, p.Label, strings.Join(p.Addresses, ","), accessText(p))
+	}
+	for _, i := range invites {
+		fmt.Fprintf(w, "open invite\t%s\t%s %s\tuntil %s\n", i.Label, i.Access, i.RepoName, i.Expires.Local().Format(time.DateTime))
+	}
+	return w.Flush()
+}
+
+// accessText is what a peer may do here, and whether we connect to it.
+func accessText(p peers.Peer) string {
+	count := make(map[peers.Access]int)
+	for _, a := range p.Grants {
+		count[a]++
+	}
+	var parts []string
+	for _, a := range []peers.Access{peers.Write, peers.Read, peers.None} {
+		if n := count[a]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s: %d", a, n))
+		}
+	}
+	if p.Pinned {
+		parts = append(parts, "pinned")
+	}
+	return strings.Join(parts, ", ")
+}

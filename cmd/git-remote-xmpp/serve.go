@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/serve"
+	"github.com/gofrs/flock"
+	"github.com/spf13/pflag"
+)
+
+// serveFlags are the flags of serve.
+type serveFlags struct {
+	basePath  string
+	exportAll bool
+	name      string
+}
+
+func serveCommand(ctx context.Context, std stdio, args []string) error {
+	var f serveFlags
+	paths, err := parseFlags("serve", std, args, func(flags *pflag.FlagSet) {
+		flags.StringVar(&f.basePath, "base-path", "", "serve the repositories under this folder, by their relative paths")
+		flags.BoolVar(&f.exportAll, "export-all", false, "with --base-path: every repository, not only those with xmpp.export=true")
+		flags.StringVar(&f.name, "name", "", "name to serve the repository under")
+	})
+	if err != nil {
+		return err
+	}
+	catalog, err := f.catalog(ctx, paths)
+	if err != nil {
+		return err
+	}
+	s, err := load(ctx, std)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if !s.settings.Trace.Enabled {
+		s.log = slog.New(slog.NewTextHandler(std.err, nil))
+	}
+	unlock, err := lockServe(s)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	cfg, err := s.transportConfig(ctx, s.identity.Resource)
+	if err != nil {
+		return err
+	}
+	cfg.Serve, cfg.Status = true, "serving git repositories"
+	cfg.Admit, cfg.AdmitKnock = serve.Admit(s.store), serve.AdmitKnock(s.store)
+	endpoint, err := s.start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer endpoint.Close()
+	if _, err := fmt.Fprintf(std.out, "ready %s\n", endpoint.JID()); err != nil {
+		return err
+	}
+	server := &serve.Server{
+		Endpoint: endpoint, Store: s.store, Catalog: catalog, Hooks: repo.HooksDir(filepath.Join(s.dirs.Data, "hooks")),
+		Resource: s.identity.Resource, Software: software(), Timeout: s.settings.Timeout, Log: s.log,
+	}
+	return server.Run(ctx)
+}
+
+// catalog is what the flags and arguments ask to serve.
+func (f serveFlags) catalog(ctx context.Context, paths []string) (*serve.Catalog, error) {
+	switch {
+	case f.basePath != "" && (len(paths) > 0 || f.name != ""):
+		return nil, usagef("serve: --base-path goes with neither a repository nor --name")
+	case f.exportAll && f.basePath == "":
+		return nil, usagef("serve: --export-all goes with --base-path")
+	case f.name != "" && len(paths) > 1:
+		return nil, usagef("serve: --name goes with one repository")
+	}
+	if f.basePath != "" {
+		return serve.NewBaseCatalog(f.basePath, f.exportAll)
+	}
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	return serve.NewCatalog(ctx, paths, f.name)
+}
+
+// lockServe keeps a second serve of the same installation away: both would log in under one address.
+func lockServe(s *setup) (unlock func(), err error) {
+	lock := flock.New(filepath.Join(s.dirs.Data, "serve.lock"))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errors.New("another serve runs with the keys in " + s.dirs.Data + ": stop it, and name all repositories to one")
+	}
+	return func() { _ = lock.Unlock() }, nil
+}

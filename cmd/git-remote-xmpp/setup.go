@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/transport"
+	"github.com/spf13/pflag"
+)
+
+const programName = "git-remote-xmpp"
+
+// version is set by the linker for releases.
+var version = ""
+
+// programVersion is the version of the release, or of the module that was built.
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "development"
+}
+
+func software() string { return programName + " " + programVersion() }
+
+// setup is what most commands need: settings, identity and peers.
+type setup struct {
+	settings config.Settings
+	dirs     config.Dirs
+	identity *peers.Identity
+	store    *peers.Store
+	log      *slog.Logger
+	logFile  *os.File
+}
+
+// load reads the settings and opens the identity and the peers, which are made at first use.
+func load(ctx context.Context, std stdio) (*setup, error) {
+	s := &setup{log: slog.New(slog.DiscardHandler)}
+	var err error
+	if s.settings, err = config.Load(ctx, "", nil); err != nil {
+		return nil, err
+	}
+	if s.dirs, err = config.FindDirs(nil); err != nil {
+		return nil, err
+	}
+	if err := s.dirs.MakeData(); err != nil {
+		return nil, err
+	}
+	if s.identity, err = peers.LoadIdentity(s.dirs.Data, os.Getenv("GIT_XMPP_IDENTITY")); err != nil {
+		return nil, err
+	}
+	s.store = peers.Open(s.dirs.Data)
+	if err := s.store.Check(); err != nil {
+		return nil, err
+	}
+	return s, s.openTrace(std)
+}
+
+// openTrace makes the log of GIT_XMPP_TRACE.
+func (s *setup) openTrace(std stdio) error {
+	trace := s.settings.Trace
+	if !trace.Enabled {
+		return nil
+	}
+	out := std.err
+	if trace.File != "" {
+		f, err := os.OpenFile(trace.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("GIT_XMPP_TRACE: %w", err)
+		}
+		s.logFile, out = f, f
+	}
+	s.log = slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return nil
+}
+
+func (s *setup) close() {
+	if s.logFile != nil {
+		_ = s.logFile.Close() // a log: nothing depends on it
+	}
+}
+
+// transportConfig is what an endpoint needs to log in as the account. The password comes from the environment or git's
+// credential helpers.
+func (s *setup) transportConfig(ctx context.Context, resource string) (transport.Config, error) {
+	cfg := transport.Config{
+		Account: s.settings.Account, Resource: resource, Identity: s.identity.Private, Timeout: s.settings.Timeout,
+		Software: programName, Version: programVersion(), Status: programName, Log: s.log,
+	}
+	if err := s.settings.RequireAccount(); err != nil {
+		return cfg, err
+	}
+	var err error
+	if cfg.Password, err = config.Password(ctx, s.settings); err != nil {
+		return cfg, fmt.Errorf("%s: %w", s.settings.Account, err)
+	}
+	if cfg.Server = s.settings.Server.HostPort; s.settings.Server.DirectTLS {
+		cfg.Server = "tls://" + cfg.Server
+	}
+	if s.settings.CAFile != "" {
+		pem, err := os.ReadFile(s.settings.CAFile)
+		if err != nil {
+			return cfg, &usageError{fmt.Sprintf("xmpp.sslCAInfo: %v", err)}
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return cfg, usagef("xmpp.sslCAInfo: no certificate in %s", s.settings.CAFile)
+		}
+	}
+	return cfg, nil
+}
+
+// start logs in and tells git's credential helpers whether the password was right.
+func (s *setup) start(ctx context.Context, cfg transport.Config) (*transport.Endpoint, error) {
+	e, err := transport.Start(ctx, cfg)
+	switch {
+	case errors.Is(err, transport.ErrPassword):
+		err = errors.Join(err, config.RejectPassword(ctx, s.settings, cfg.Password))
+	case err == nil:
+		if approveErr := config.ApprovePassword(ctx, s.settings, cfg.Password); approveErr != nil {
+			s.log.Warn("password not stored", "err", approveErr)
+		}
+	}
+	return e, err
+}
+
+// parseFlags parses the arguments of a subcommand.
+func parseFlags(name string, std stdio, args []string, define func(*pflag.FlagSet)) ([]string, error) {
+	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	flags.SetOutput(std.out)
+	define(flags)
+	err := flags.Parse(args)
+	if err != nil && !errors.Is(err, pflag.ErrHelp) {
+		err = usagef("%s: %v", name, err)
+	}
+	return flags.Args(), err
+}

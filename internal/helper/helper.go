@@ -1,0 +1,192 @@
+// Package helper speaks git's remote helper protocol (gitremote-helpers(7)) on a given reader and writers and connects
+// git to a service of a peer.
+//
+// It knows the frames of package protocol and a function that opens a stream. It
+// must not know what carries the stream: no XMPP, no QUIC, no keys. It is the only
+// package that writes to git's end of standard output.
+package helper
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"git-remote-xmpp/protocol"
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+)
+
+// A Stream is a two-way stream to a peer.
+type Stream interface {
+	io.ReadWriter
+	// CloseWrite ends our direction.
+	CloseWrite() error
+	// Cancel gives up both directions, with a reason for the peer.
+	Cancel(code protocol.Code)
+}
+
+// A Helper serves one run of git's.
+type Helper struct {
+	In  io.Reader // git's commands, then the data of a service
+	Out io.Writer // answers to git, then the data of a service
+	Err io.Writer // lines for people
+	// Dial opens a stream to the peer. It is called once, when git wants a service.
+	Dial func(ctx context.Context, service protocol.Service) (Stream, error)
+	// Open is what to ask the peer for; the service is filled in.
+	Open protocol.Open
+	// Rewrite copies the advertisement of receive-pack from in to out in the form that git shall see, and
+	// not a byte more. It is called unless the peer wants plain git's semantics.
+	Rewrite func(ctx context.Context, in io.Reader, out io.Writer) error
+	// Timeout is how long a service may go without progress.
+	Timeout time.Duration
+	// Name is how people call the remote, for messages.
+	Name string
+}
+
+// maxLineBytes is the longest command that git may send.
+const maxLineBytes = 64 << 10
+
+// ErrReported marks errors that the user was told of by git already.
+var ErrReported = errors.New("reported by git")
+
+// ErrUsage says that git, or whoever runs the helper, asked for something it doesn't do.
+var ErrUsage = errors.New("unknown command")
+
+// Run answers git's commands until git is done, or until a service that it connected to has ended.
+func (h *Helper) Run(ctx context.Context) error {
+	in := bufio.NewReaderSize(h.In, maxLineBytes)
+	for {
+		line, err := readLine(in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		command, argument, _ := strings.Cut(line, " ")
+		switch command {
+		case "": // the end of a batch of commands; there is none of ours left
+			return nil
+		case "capabilities":
+			err = h.answer("connect\noption\n\n")
+		case "option":
+			err = h.option(argument)
+		case "connect":
+			return h.connect(ctx, in, protocol.Service(argument))
+		default:
+			err = fmt.Errorf("%w %q from git", ErrUsage, command)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func readLine(in *bufio.Reader) (string, error) {
+	line, err := in.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return "", fmt.Errorf("%w: line of over %d bytes from git", ErrUsage, maxLineBytes)
+	}
+	if err != nil && len(line) > 0 {
+		return "", io.ErrUnexpectedEOF
+	}
+	return strings.TrimSuffix(string(line), "\n"), err
+}
+
+func (h *Helper) answer(text string) error {
+	_, err := io.WriteString(h.Out, text)
+	return err
+}
+
+// option answers "option <name> <value>". git's services get what they need of these by their own protocol; progress and
+// verbosity are known so that git doesn't take us for deaf.
+func (h *Helper) option(argument string) error {
+	switch name, _, _ := strings.Cut(argument, " "); name {
+	case "verbosity", "progress":
+		return h.answer("ok\n")
+	default:
+		return h.answer("unsupported\n")
+	}
+}
+
+// connect runs "connect <service>": after an empty line the pipes carry the service's own protocol. If the peer refuses, git gets
+// the empty line and an ERR packet, which it shows (gitprotocol-pack(5)); without the empty
+// line it says nothing, and the error is ours to tell.
+func (h *Helper) connect(ctx context.Context, in io.Reader, service protocol.Service) error {
+	if !service.Valid() {
+		return fmt.Errorf("%w: service %q", ErrUsage, service)
+	}
+	stream, err := h.Dial(ctx, service)
+	if err != nil {
+		return h.refused(err)
+	}
+	t := newTunnel(ctx, stream, h.Timeout)
+	defer t.stop()
+	open := h.Open
+	open.Service = service
+	accept, err := h.open(t, &open)
+	if err != nil {
+		return h.refused(t.explain(err))
+	}
+	if err := h.answer("\n"); err != nil {
+		return err
+	}
+	rewrite := h.Rewrite
+	if service != protocol.ReceivePack || accept.Direct {
+		rewrite = nil
+	}
+	return h.run(t, in, rewrite)
+}
+
+// open asks for the service and waits for its turn.
+func (h *Helper) open(t *tunnel, open *protocol.Open) (*protocol.Accept, error) {
+	if err := t.write(open); err != nil {
+		return nil, err
+	}
+	told := uint32(0)
+	for {
+		m, err := t.next()
+		if err != nil {
+			return nil, err
+		}
+		switch m := m.(type) {
+		case *protocol.Accept:
+			return m, nil
+		case *protocol.Refuse:
+			return nil, m
+		case *protocol.Queued:
+			if m.Before != told {
+				told = m.Before
+				fmt.Fprintf(h.Err, "waiting: %s before this one\n", counted(m.Before, "push", "pushes"))
+			}
+		default:
+			return nil, fmt.Errorf("%w: unexpected frame of type %#02x", protocol.ErrMalformed, byte(m.Type()))
+		}
+	}
+}
+
+func counted(n uint32, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// refused has git tell a refusal of the peer's; other errors are returned to be told by the caller.
+func (h *Helper) refused(err error) error {
+	var refusal *protocol.Refuse
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	if answerErr := h.answer("\n"); answerErr != nil {
+		return answerErr
+	}
+	text := fmt.Sprintf("%s: %v", h.Name, refusal)
+	if encodeErr := pktline.NewEncoder(h.Out).EncodeString("ERR " + text + "\n"); encodeErr != nil {
+		return encodeErr
+	}
+	return fmt.Errorf("%w: %s: %w", ErrReported, h.Name, refusal)
+}

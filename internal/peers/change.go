@@ -1,0 +1,200 @@
+package peers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Pin says that key is whom we expect at address (a bare JID) from now on,
+// with a resource and a label of its own; empty ones leave what is known. It
+// adds the peer if it is new. Other keys stay pinned to that address as well:
+// several installations may share an account.
+func (s *Store) Pin(ctx context.Context, key Key, address, resource, label string) error {
+	if err := checkAddress(address); err != nil {
+		return err
+	}
+	if err := checkLabel(label); err != nil {
+		return err
+	}
+	if resource != "" {
+		if _, err := ResourceID(resource); err != nil {
+			return err
+		}
+	}
+	return s.changePeers(ctx, func(l *peerList) error {
+		p, err := l.add(key, s.now())
+		if err != nil {
+			return err
+		}
+		if resource != "" {
+			p.Resource = resource
+		}
+		if label != "" {
+			p.Label = label
+		}
+		return p.pin(address, s.now())
+	})
+}
+
+// Seen notes that a known key was just at address. It writes when the address
+// is new, or the last note is some time ago.
+func (s *Store) Seen(ctx context.Context, key Key, address string) error {
+	if err := checkAddress(address); err != nil {
+		return err
+	}
+	p, err := s.ByKey(key)
+	if err != nil {
+		return err
+	}
+	if !p.stale(address, s.now()) {
+		return nil
+	}
+	return s.changePeer(ctx, key, func(p *Peer) error {
+		if !p.stale(address, s.now()) {
+			return errUnchanged
+		}
+		p.see(address, s.now())
+		return nil
+	})
+}
+
+// SetAccess says what a known key may do with repositories here.
+func (s *Store) SetAccess(ctx context.Context, key Key, repoUUIDs []string, access Access) error {
+	if !access.valid() {
+		return ErrBadAccess
+	}
+	ids := make([]string, len(repoUUIDs))
+	for i, id := range repoUUIDs {
+		var err error
+		if ids[i], err = canonicalUUID(id); err != nil {
+			return err
+		}
+	}
+	return s.changePeer(ctx, key, func(p *Peer) error {
+		for _, id := range ids {
+			p.grant(id, access)
+		}
+		return nil
+	})
+}
+
+// Remove forgets a peer: it may do nothing here any more, and the invite that
+// it came with doesn't let it in again.
+func (s *Store) Remove(ctx context.Context, key Key) error {
+	return withLock(ctx, s.dir, func() error {
+		// Invites first: whatever happens in between, nothing is let in again.
+		if err := s.invites.update(func(l *inviteList) error {
+			return l.settle(func(v storedInvite) bool { return v.UsedBy == key })
+		}); err != nil {
+			return err
+		}
+		return s.peers.update(func(l *peerList) error {
+			before := len(l.Peers)
+			l.Peers = slices.DeleteFunc(l.Peers, func(p Peer) bool { return p.Key == key })
+			if len(l.Peers) == before {
+				return ErrUnknownPeer
+			}
+			return nil
+		})
+	})
+}
+
+// BindUUID says that the repository clientUUID of a peer belongs to its key:
+// the first key that names it has it. It returns [ErrUUIDBound] to any other,
+// [ErrUnknownPeer] to a key that isn't known and [ErrTooMany] to one that has
+// named too many.
+func (s *Store) BindUUID(ctx context.Context, key Key, clientUUID string) error {
+	id, err := canonicalUUID(clientUUID)
+	if err != nil {
+		return err
+	}
+	list, err := s.peers.read()
+	if err != nil {
+		return err
+	}
+	if bound, err := list.bound(key, id); bound || err != nil {
+		return err
+	}
+	return s.changePeers(ctx, func(l *peerList) error {
+		bound, err := l.bound(key, id)
+		if err != nil {
+			return err
+		}
+		if bound {
+			return errUnchanged
+		}
+		p := l.find(key)
+		if len(p.UUIDs) >= maxUUIDsPerKey {
+			return fmt.Errorf("%w repositories of one key: %d", ErrTooMany, maxUUIDsPerKey)
+		}
+		p.UUIDs = append(p.UUIDs, id)
+		return nil
+	})
+}
+
+// bound tells whether a repository belongs to key already, and fails if it
+// can't.
+func (l *peerList) bound(key Key, id string) (bool, error) {
+	if l.find(key) == nil {
+		return false, ErrUnknownPeer
+	}
+	for i := range l.Peers {
+		if slices.Contains(l.Peers[i].UUIDs, id) {
+			if l.Peers[i].Key != key {
+				return false, ErrUUIDBound
+			}
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// changePeer changes one known peer under the lock.
+func (s *Store) changePeer(ctx context.Context, key Key, change func(*Peer) error) error {
+	return s.changePeers(ctx, func(l *peerList) error {
+		p := l.find(key)
+		if p == nil {
+			return ErrUnknownPeer
+		}
+		return change(p)
+	})
+}
+
+func (p *Peer) pin(address string, now time.Time) error {
+	if !slices.Contains(p.PinnedAddresses, address) {
+		if len(p.PinnedAddresses) >= maxSeenAddresses {
+			return fmt.Errorf("%w addresses of one peer: %d", ErrTooMany, maxSeenAddresses)
+		}
+		p.PinnedAddresses = append(p.PinnedAddresses, address)
+	}
+	p.see(address, now)
+	return nil
+}
+
+// stale tells whether there is something to note about a peer at address.
+func (p *Peer) stale(address string, now time.Time) bool {
+	age := now.Sub(p.LastSeen)
+	return age >= seenInterval || age < 0 || !slices.Contains(p.Addresses, address)
+}
+
+// see notes an address. Over the limit, the oldest one that isn't pinned goes.
+func (p *Peer) see(address string, now time.Time) {
+	p.LastSeen = now
+	if slices.Contains(p.Addresses, address) {
+		return
+	}
+	p.Addresses = append(p.Addresses, address)
+	oldest := slices.IndexFunc(p.Addresses, func(a string) bool { return !slices.Contains(p.PinnedAddresses, a) })
+	if len(p.Addresses) > maxSeenAddresses+len(p.PinnedAddresses) && oldest >= 0 {
+		p.Addresses = slices.Delete(p.Addresses, oldest, oldest+1)
+	}
+}
+
+func (p *Peer) grant(repoUUID string, access Access) {
+	if p.Grants == nil {
+		p.Grants = map[string]Access{}
+	}
+	p.Grants[repoUUID] = access
+}

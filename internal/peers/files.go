@@ -1,0 +1,154 @@
+package peers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	// maxFileBytes is the largest file that is read or written here: 1 MiB.
+	maxFileBytes = 1 << 20
+	// lockTimeout is how long a change waits for others to finish theirs,
+	// each of which takes milliseconds.
+	lockTimeout = 10 * time.Second
+	// lockRetryDelay is how often a taken lock is tried again.
+	lockRetryDelay = 5 * time.Millisecond
+	lockFile       = "lock"
+	tempSuffix     = ".tmp"
+)
+
+var (
+	// ErrTooOpen says that others on this machine can read or write what
+	// should be the user's alone.
+	ErrTooOpen = errors.New("open to others")
+	// ErrTooLarge says that a file is over its limit of 1 MiB, or would be.
+	ErrTooLarge = errors.New("larger than 1 MiB")
+	// ErrLocked says that another process held the lock for too long.
+	ErrLocked = errors.New("locked by another process")
+)
+
+// withLock runs change while no other process or goroutine changes anything in
+// dir. It makes the folder if it isn't there. It waits [lockTimeout] at most.
+func withLock(ctx context.Context, dir string, change func() error) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, lockFile)
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	ctx, cancel := context.WithTimeoutCause(ctx, lockTimeout, ErrLocked)
+	defer cancel()
+	if _, err := lock.TryLockContext(ctx, lockRetryDelay); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return fmt.Errorf("lock %s: %w", path, err)
+	}
+	defer func() { err = cmp.Or(err, lock.Close()) }()
+	return change()
+}
+
+// replaceFile puts a new file in the place of path: whole or not at all, on
+// disk before it is seen, mode 0600. The caller holds the lock, so the
+// temporary file has a fixed name, and one that a crash left is just removed.
+func replaceFile(path string, data []byte) error {
+	if len(data) > maxFileBytes {
+		return fmt.Errorf("write %s: %w", path, ErrTooLarge)
+	}
+	temp := path + tempSuffix
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := writeTemp(temp, data)
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp) // the next writer does it otherwise
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func writeTemp(temp string, data []byte) error {
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return cmp.Or(err, f.Close())
+}
+
+// readPrivate reads a file that nobody else may read or write, as ssh demands
+// it of private keys.
+func readPrivate(path string) ([]byte, error) {
+	f, info, err := openChecked(path, 0o077)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readLimited(f, info)
+}
+
+// openChecked opens a regular file that has none of the mode bits of forbidden.
+func openChecked(path string, forbidden fs.FileMode) (*os.File, fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() { // a named pipe would keep open waiting
+		return nil, nil, fmt.Errorf("%s: not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info, err = f.Stat(); err == nil {
+		err = checkMode(path, info, forbidden, "600")
+	}
+	if err != nil {
+		return nil, nil, cmp.Or(err, f.Close())
+	}
+	return f, info, nil
+}
+
+func readLimited(f *os.File, info fs.FileInfo) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	if len(data) > maxFileBytes || info.Size() > maxFileBytes {
+		return nil, fmt.Errorf("read %s: %w", f.Name(), ErrTooLarge)
+	}
+	return data, nil
+}
+
+// checkDir refuses a folder in which others could put files of their own.
+func checkDir(dir string) error {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return checkMode(dir, info, 0o022, "700")
+}
+
+func checkMode(path string, info fs.FileInfo, forbidden fs.FileMode, right string) error {
+	if !modeCounts || info.Mode()&forbidden == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s is %w (mode %04o): chmod %s %s", path, ErrTooOpen, info.Mode().Perm(), right, path)
+}

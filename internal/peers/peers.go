@@ -1,0 +1,216 @@
+package peers
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// maxPeers is how many peers an installation may know.
+	maxPeers = 1000
+	// maxUUIDsPerKey is how many repositories one peer may have.
+	maxUUIDsPerKey = 1000
+	// maxSeenAddresses is how many addresses of a peer are remembered.
+	maxSeenAddresses = 16
+	// minPrefixRunes is how much of a fingerprint names a peer.
+	minPrefixRunes = 4
+	// seenInterval is how often it is written down that a peer was here.
+	seenInterval = 10 * time.Minute
+)
+
+var (
+	// ErrUnknownPeer says that no peer has this key or fingerprint.
+	ErrUnknownPeer = errors.New("unknown peer")
+	// ErrAmbiguous says that several peers' fingerprints begin like this.
+	ErrAmbiguous = errors.New("several peers have a key that begins so: give more of it")
+	// ErrUUIDBound says that a repository belongs to another key.
+	ErrUUIDBound = errors.New("this repository's UUID belongs to another key")
+	// ErrTooMany says that a list is full.
+	ErrTooMany = errors.New("too many")
+)
+
+// Peer is another installation, and what is known of it here.
+type Peer struct {
+	Key   Key    `json:"key"`
+	Label string `json:"label,omitempty"`
+	// Addresses are the bare JIDs that it was seen at or pinned to. What is
+	// only seen says where packets may come from, not whom an address means.
+	Addresses []string `json:"addresses,omitempty"`
+	// PinnedAddresses are those at which we expect this key when we connect:
+	// an invite or a remote said so.
+	PinnedAddresses []string          `json:"pinnedAddresses,omitempty"`
+	Pinned          bool              `json:"-"` // it has pinned addresses
+	Resource        string            `json:"resource,omitempty"`
+	Grants          map[string]Access `json:"grants,omitempty"` // by the UUID of a repository here
+	UUIDs           []string          `json:"uuids,omitempty"`  // of repositories there
+	Added           time.Time         `json:"added"`
+	LastSeen        time.Time         `json:"lastSeen,omitzero"`
+}
+
+// List returns all peers, in the order in which they were added.
+func (s *Store) List() ([]Peer, error) {
+	return s.selectPeers(func(*Peer) bool { return true })
+}
+
+// ByKey returns the peer with a key, or [ErrUnknownPeer].
+func (s *Store) ByKey(key Key) (Peer, error) {
+	list, err := s.peers.read()
+	if err != nil {
+		return Peer{}, err
+	}
+	p := list.find(key)
+	if p == nil {
+		return Peer{}, ErrUnknownPeer
+	}
+	return p.clone(), nil
+}
+
+// ByAddress returns the peers that were seen at or pinned to a bare JID.
+func (s *Store) ByAddress(address string) ([]Peer, error) {
+	return s.selectPeers(func(p *Peer) bool { return slices.Contains(p.Addresses, address) })
+}
+
+// Pinned returns the peers whose keys are expected at a bare JID, the one seen
+// last first.
+func (s *Store) Pinned(address string) ([]Peer, error) {
+	found, err := s.selectPeers(func(p *Peer) bool { return slices.Contains(p.PinnedAddresses, address) })
+	slices.SortStableFunc(found, func(a, b Peer) int {
+		return cmp.Or(b.LastSeen.Compare(a.LastSeen), b.Added.Compare(a.Added))
+	})
+	return found, err
+}
+
+// Find returns the one peer whose fingerprint begins with prefix, with or
+// without "SHA256:"; at least four characters of it. Otherwise it returns
+// [ErrUnknownPeer] or [ErrAmbiguous].
+func (s *Store) Find(prefix string) (Peer, error) {
+	prefix = strings.TrimPrefix(prefix, fingerprintPrefix)
+	if len(prefix) < minPrefixRunes {
+		return Peer{}, fmt.Errorf("%w: give at least %d characters of its key", ErrUnknownPeer, minPrefixRunes)
+	}
+	found, err := s.selectPeers(func(p *Peer) bool {
+		return strings.HasPrefix(p.Key.String(), fingerprintPrefix+prefix)
+	})
+	switch {
+	case err != nil:
+		return Peer{}, err
+	case len(found) == 0:
+		return Peer{}, ErrUnknownPeer
+	case len(found) > 1:
+		return Peer{}, ErrAmbiguous
+	}
+	return found[0], nil
+}
+
+// Access returns what a key may do with the repository of a UUID here: none,
+// if the key is unknown, or the store can't be read (see [Store.Check]).
+func (s *Store) Access(key Key, repoUUID string) Access {
+	repoUUID, err := canonicalUUID(repoUUID)
+	if err != nil {
+		return None
+	}
+	list, err := s.peers.read()
+	if err != nil {
+		return None
+	}
+	if p := list.find(key); p != nil {
+		return p.Grants[repoUUID]
+	}
+	return None
+}
+
+func (s *Store) selectPeers(match func(*Peer) bool) ([]Peer, error) {
+	list, err := s.peers.read()
+	if err != nil {
+		return nil, err
+	}
+	var found []Peer
+	for i := range list.Peers {
+		if match(&list.Peers[i]) {
+			found = append(found, list.Peers[i].clone())
+		}
+	}
+	return found, nil
+}
+
+// peerList is the content of peers.json.
+type peerList struct {
+	Peers []Peer `json:"peers"`
+}
+
+func (l *peerList) find(key Key) *Peer {
+	i := slices.IndexFunc(l.Peers, func(p Peer) bool { return p.Key == key })
+	if i < 0 {
+		return nil
+	}
+	return &l.Peers[i]
+}
+
+// add returns the peer with a key, a new one if there is none yet.
+func (l *peerList) add(key Key, now time.Time) (*Peer, error) {
+	if p := l.find(key); p != nil {
+		return p, nil
+	}
+	if len(l.Peers) >= maxPeers {
+		return nil, fmt.Errorf("%w peers: %d", ErrTooMany, maxPeers)
+	}
+	l.Peers = append(l.Peers, Peer{Key: key, Added: now})
+	return &l.Peers[len(l.Peers)-1], nil
+}
+
+// check refuses a file that this program would not have written.
+func (l *peerList) check() error {
+	keys := map[Key]bool{}
+	for _, p := range l.Peers {
+		if keys[p.Key] {
+			return fmt.Errorf("the key %s is there twice", p.Key)
+		}
+		keys[p.Key] = true
+		if err := p.check(); err != nil {
+			return fmt.Errorf("peer %s: %w", p.Key, err)
+		}
+	}
+	return nil
+}
+
+func (p *Peer) check() error {
+	if err := checkLabel(p.Label); err != nil {
+		return err
+	}
+	for _, a := range slices.Concat(p.Addresses, p.PinnedAddresses) {
+		if err := checkAddress(a); err != nil {
+			return err
+		}
+	}
+	for id := range p.Grants {
+		if c, err := canonicalUUID(id); err != nil || c != id {
+			return ErrBadUUID
+		}
+	}
+	for _, id := range p.UUIDs {
+		if c, err := canonicalUUID(id); err != nil || c != id {
+			return ErrBadUUID
+		}
+	}
+	if p.Resource != "" {
+		_, err := ResourceID(p.Resource)
+		return err
+	}
+	return nil
+}
+
+// clone returns a copy that shares nothing with p.
+func (p *Peer) clone() Peer {
+	c := *p
+	c.Addresses = slices.Clone(p.Addresses)
+	c.PinnedAddresses = slices.Clone(p.PinnedAddresses)
+	c.Pinned = len(p.PinnedAddresses) > 0
+	c.UUIDs = slices.Clone(p.UUIDs)
+	c.Grants = maps.Clone(p.Grants)
+	return c
+}

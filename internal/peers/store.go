@@ -1,0 +1,43 @@
+package peers
+
+import (
+	"cmp"
+	"context"
+	"path/filepath"
+	"time"
+)
+
+// Store is what is kept on disk about peers and invites. All its methods may
+// be called by any number of goroutines, and any number of processes may have
+// a Store of the same folder: a change that one makes is seen by the next call
+// in another. Reading costs two calls to stat as long as nothing changed.
+type Store struct {
+	dir     string
+	peers   document[peerList]
+	invites document[inviteList]
+	now     func() time.Time
+}
+
+// Open returns the store in the folder dir. It reads and makes nothing yet.
+func Open(dir string) *Store {
+	return &Store{
+		dir:     dir,
+		peers:   document[peerList]{path: filepath.Join(dir, "peers.json")},
+		invites: document[inviteList]{path: filepath.Join(dir, "invites.json")},
+		now:     func() time.Time { return time.Now().UTC().Truncate(time.Second) },
+	}
+}
+
+// Check reads everything and says what is wrong with it: [ErrCorrupt],
+// [ErrNewer], [ErrTooOpen], [ErrTooLarge]. Methods that can't return an error
+// answer as if nothing were known; so a program calls this when it starts.
+func (s *Store) Check() error {
+	_, peersErr := s.peers.read()
+	_, invitesErr := s.invites.read()
+	return cmp.Or(peersErr, invitesErr)
+}
+
+// changePeers changes the peers under the lock.
+func (s *Store) changePeers(ctx context.Context, change func(*peerList) error) error {
+	return withLock(ctx, s.dir, func() error { return s.peers.update(change) })
+}

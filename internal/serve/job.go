@@ -1,0 +1,203 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/exec"
+	"sync"
+	"time"
+
+	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/protocol"
+	"git-remote-xmpp/transport"
+)
+
+// A job is one run of git for a peer.
+type job struct {
+	*service
+	open    *protocol.Open
+	entry   Entry
+	sender  repo.Sender
+	policy  repo.Policy
+	timeout time.Duration
+
+	writing sync.Mutex  // standard output and error share the stream
+	watch   *time.Timer // cancels the job without progress
+}
+
+// run accepts the service, runs git on the stream and tells how it ended. Whatever happens,
+// git and its children are gone when it returns.
+func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	j.watch = time.AfterFunc(j.timeout, func() { cancel(protocol.CodeTimeout) })
+	defer j.watch.Stop()
+	// The stream is given up when the job is cancelled: that ends every read and write on it.
+	stop := context.AfterFunc(ctx, func() { j.cancel(codeOf(context.Cause(ctx))) })
+	defer stop()
+
+	began := time.Now()
+	status, err := j.git(ctx, cancel, reader)
+	switch {
+	case context.Cause(ctx) != nil:
+		log.Warn("cancelled", "err", j.client.conn.Explain(context.Cause(ctx)), "took", time.Since(began))
+	case err != nil:
+		log.Error("failed", "err", err)
+		j.cancel(protocol.CodeInternal)
+	default:
+		log.Info("done", "status", status, "took", time.Since(began))
+		if j.write(&protocol.Done{Status: uint32(status)}) == nil {
+			_ = j.stream.Close() // the peer has all
+		}
+		j.stream.CancelRead(0)
+	}
+}
+
+// codeOf is the code that tells a peer why a job was cancelled.
+func codeOf(cause error) protocol.Code {
+	var code protocol.Code
+	if errors.As(cause, &code) {
+		return code
+	}
+	return protocol.CodeCancelled
+}
+
+// git runs the service. The result is git's exit status.
+func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *protocol.Reader) (int, error) {
+	cmd, err := j.entry.Repo.Command(ctx, repo.Service(j.open.Service), int(j.open.GitProtocol), j.sender, j.policy, j.server.Hooks)
+	if err != nil {
+		return 0, err
+	}
+	pipes, err := openPipes(cmd)
+	if err != nil {
+		return 0, err
+	}
+	accept := &protocol.Accept{Repository: j.entry.UUID, Name: j.entry.Name, Direct: j.policy.Mode == repo.ModeDirect}
+	if err := j.write(accept); err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	var input, output, guard sync.WaitGroup
+	ended := make(chan struct{})
+	guard.Go(func() { pipes.guard(ctx, cmd, ended) })
+	input.Go(func() {
+		if err := j.feed(reader, pipes.stdin); err != nil {
+			cancel(err)
+		}
+	})
+	for from, frame := range map[io.Reader]func([]byte) protocol.Message{
+		pipes.stdout: func(b []byte) protocol.Message { return protocol.Data(b) },
+		pipes.stderr: func(b []byte) protocol.Message { return protocol.Stderr(b) },
+	} {
+		output.Go(func() {
+			if err := j.drain(from, frame); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	output.Wait() // before Wait, which closes the pipes: what git wrote may take long to send
+	err = cmd.Wait()
+	close(ended)
+	guard.Wait()
+	j.stream.CancelRead(0) // git wants no more: feed ends
+	input.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Exited() {
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}
+
+// pipes are a service's standard files.
+type pipes struct {
+	stdin          io.WriteCloser
+	stdout, stderr io.ReadCloser
+}
+
+func openPipes(cmd *exec.Cmd) (p pipes, err error) {
+	var errs [3]error
+	p.stdin, errs[0] = cmd.StdinPipe()
+	p.stdout, errs[1] = cmd.StdoutPipe()
+	p.stderr, errs[2] = cmd.StderrPipe()
+	return p, errors.Join(errs[:]...)
+}
+
+// guard sees to it that a cancelled command ends. Cancelling ctx has asked it to, by which git cleans up;
+// what is there after that time is killed, and its pipes are closed whoever else holds them.
+func (p pipes) guard(ctx context.Context, cmd *exec.Cmd, ended <-chan struct{}) {
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case <-ended:
+	case <-time.After(repo.StopGrace):
+	}
+	_ = repo.KillGroup(cmd) // no error if nothing is left
+	_ = p.stdout.Close()
+	_ = p.stderr.Close()
+}
+
+// feed copies what the peer sends to git's standard input until the peer ends its direction. That git doesn't
+// read it is no error: git says why itself.
+func (j *job) feed(reader *protocol.Reader, stdin io.WriteCloser) error {
+	defer stdin.Close()
+	for {
+		m, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			if isOurs(err) {
+				return nil
+			}
+			return err
+		}
+		j.watch.Reset(j.timeout)
+		data, ok := m.(protocol.Data)
+		if !ok {
+			return fmt.Errorf("unexpected frame of type %#02x: %w", byte(m.Type()), protocol.CodeProtocol)
+		}
+		if _, err := stdin.Write(data); err != nil {
+			return nil //nolint:nilerr // git has ended, or closed its input
+		}
+	}
+}
+
+// isOurs tells whether a read ended because we gave up reading.
+func isOurs(err error) bool {
+	var reset *transport.StreamError
+	return errors.As(err, &reset) && !reset.Remote
+}
+
+func (j *job) write(m protocol.Message) error {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if err := protocol.Write(j.stream, m); err != nil {
+		return err
+	}
+	j.watch.Reset(j.timeout)
+	return nil
+}
+
+// drain sends what git writes as frames, until git closes its end.
+func (j *job) drain(from io.Reader, frame func([]byte) protocol.Message) error {
+	buf := make([]byte, protocol.MaxDataBytes)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			if err := j.write(frame(buf[:n])); err != nil {
+				return err
+			}
+		}
+		if err != nil { // git closed it, or guard did
+			return nil //nolint:nilerr // Wait tells what became of git
+		}
+	}
+}

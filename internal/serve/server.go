@@ -1,0 +1,257 @@
+// Package serve is the serving side: it decides who may do what, has one push of a
+// client run at a time, and runs git for peers.
+//
+// It speaks package protocol on the connections that package transport accepts. It must not know
+// stanzas, and leaves what a push does to a repository to package repo.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/protocol"
+	"git-remote-xmpp/transport"
+	"mellium.im/xmpp/jid"
+)
+
+const (
+	// helloTimeout is how long a new connection has for its hello, openTimeout a new stream for its open.
+	helloTimeout = 60 * time.Second
+	openTimeout  = 60 * time.Second
+	// finishGrace is how long what runs may go on after the server was told to stop; then it is cancelled.
+	finishGrace = 5 * time.Second
+	// refusalGrace is how long a refused peer has to read why before the connection is closed.
+	refusalGrace = 5 * time.Second
+	// maxConnections is how many connections are served at once.
+	maxConnections = 128
+)
+
+// A Server serves repositories to peers.
+type Server struct {
+	Endpoint *transport.Endpoint
+	Store    *peers.Store
+	Catalog  *Catalog
+	Hooks    repo.HooksDir
+	Resource string // that we serve under, for our hello
+	Software string // name and version
+	Timeout  time.Duration
+	Log      *slog.Logger
+
+	pushes pushQueue
+	slots  chan struct{}
+}
+
+// Admit tells whether packets from a bare JID are read: those of known peers.
+func Admit(store *peers.Store) func(jid.JID) bool {
+	return func(from jid.JID) bool {
+		known, err := store.ByAddress(from.String())
+		return err == nil && len(known) > 0
+	}
+}
+
+// AdmitKnock tells whether a knock's tag is that of an invite.
+func AdmitKnock(store *peers.Store) func(jid.JID, []byte) bool {
+	return func(from jid.JID, tag []byte) bool { return store.MatchKnock(tag, from.String()) }
+}
+
+// Run serves until ctx is done; then it lets what runs finish for a short time, cancels the rest
+// and returns when all has ended. The error is that of the endpoint if it ended by itself.
+func (s *Server) Run(ctx context.Context) error {
+	s.slots = make(chan struct{}, maxConnections)
+	var conns sync.WaitGroup
+	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	var err error
+	for {
+		conn, acceptErr := s.accept(ctx)
+		if acceptErr != nil {
+			err = acceptErr
+			break
+		}
+		select {
+		case s.slots <- struct{}{}:
+		default:
+			conn.Close(uint32(protocol.CodeBusy))
+			continue
+		}
+		conns.Go(func() {
+			defer func() { <-s.slots }()
+			s.serveConn(running, ctx, conn)
+		})
+	}
+	grace := time.AfterFunc(finishGrace, func() { cancel(protocol.CodeShutdown) })
+	defer grace.Stop()
+	conns.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) accept(ctx context.Context) (*transport.Conn, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() {})
+	defer stop()
+	type result struct {
+		conn *transport.Conn
+		err  error
+	}
+	accepted := make(chan result, 1)
+	go func() {
+		conn, err := s.Endpoint.Accept(ctx)
+		accepted <- result{conn, err}
+	}()
+	select {
+	case r := <-accepted:
+		return r.conn, r.err
+	case <-s.Endpoint.Done():
+		cancel(nil)
+		<-accepted
+		if err := s.Endpoint.Err(); err != nil {
+			return nil, err
+		}
+		return nil, errors.New("the session has ended")
+	}
+}
+
+// A client is the other side of a connection, as far as it is known.
+type client struct {
+	conn *transport.Conn
+	key  peers.Key
+	peer peers.Peer
+}
+
+// serveConn serves one connection until it ends or running does. Once stopping is done, nothing new begins.
+func (s *Server) serveConn(running, stopping context.Context, conn *transport.Conn) {
+	defer conn.Close(0)
+	stop := context.AfterFunc(running, func() { conn.Close(uint32(protocol.CodeShutdown)) })
+	defer stop()
+	log := s.Log.With("peer", conn.Peer().String())
+	c, err := s.greet(running, conn)
+	if err != nil {
+		log.Info("connection refused", "err", err)
+		s.refuseConn(conn, err)
+		return
+	}
+	log = log.With("key", c.key.String())
+	log.Debug("connection accepted")
+	var streams sync.WaitGroup
+	defer streams.Wait()
+	for {
+		stream, err := conn.AcceptStream(conn.Context())
+		if err != nil {
+			log.Debug("connection ended", "err", conn.Explain(err))
+			return
+		}
+		streams.Go(func() {
+			run := &service{server: s, client: c, stream: stream, log: log}
+			run.serve(conn.Context(), stopping)
+		})
+	}
+}
+
+// greet exchanges hellos on the control stream, redeems an invite, and finds out who the peer is.
+func (s *Server) greet(ctx context.Context, conn *transport.Conn) (*client, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	control, err := conn.AcceptStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_ = control.SetDeadline(time.Now().Add(helloTimeout)) // fails only on a stream that has ended, as the read does
+	m, err := protocol.NewReader(control).Next()
+	if err != nil {
+		return nil, err
+	}
+	hello, ok := m.(*protocol.Hello)
+	if !ok {
+		return nil, &protocol.Refuse{Code: protocol.CodeProtocol, Text: "expected a hello"}
+	}
+	ours := &protocol.Hello{Major: protocol.Major, Minor: protocol.Minor, Software: s.Software, Resource: s.Resource}
+	c, err := s.identify(ctx, conn, hello)
+	if c != nil {
+		ours.Granted = c.granted
+	}
+	if err == nil || errors.Is(err, protocol.CodeVersion) {
+		err = errors.Join(err, protocol.Write(control, ours))
+	}
+	var refusal *protocol.Refuse
+	if errors.As(err, &refusal) {
+		_ = protocol.Write(control, refusal) // the refusal itself is reported
+	}
+	_ = control.SetDeadline(time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	return &c.client, nil
+}
+
+type identified struct {
+	client
+	granted string // UUID of the repository that an invite opened
+}
+
+// identify says who the peer is by its key, which TLS has proved.
+func (s *Server) identify(ctx context.Context, conn *transport.Conn, hello *protocol.Hello) (*identified, error) {
+	if hello.Major != protocol.Major {
+		return nil, &protocol.Refuse{Code: protocol.CodeVersion,
+			Text: fmt.Sprintf("this side speaks version %d of the protocol, the other %d: one of the two needs an update", protocol.Major, hello.Major)}
+	}
+	key, ok := peers.KeyOf(conn.Key())
+	if !ok {
+		return nil, &protocol.Refuse{Code: protocol.CodeDenied}
+	}
+	c := &identified{client: client{conn: conn, key: key}}
+	address := conn.Peer().Bare().String()
+	if len(hello.Invite) > 0 {
+		invite, err := s.Store.Redeem(ctx, peers.Secret(hello.Invite), key, address, hello.Label, time.Now())
+		if err != nil {
+			return nil, inviteRefusal(err)
+		}
+		s.Log.Info("invite redeemed", "peer", address, "key", key.String(), "repository", invite.RepoName, "access", invite.Access.String())
+		c.granted = invite.RepoUUID
+	}
+	peer, err := s.Store.ByKey(key)
+	if err != nil {
+		return nil, &protocol.Refuse{Code: protocol.CodeDenied, Text: "this key isn't known here: ask for an invite"}
+	}
+	c.peer = peer
+	if err := s.Store.Seen(ctx, key, address); err != nil {
+		s.Log.Warn("peer not noted as seen", "err", err)
+	}
+	return c, nil
+}
+
+func inviteRefusal(err error) error {
+	code := protocol.CodeInternal
+	switch {
+	case errors.Is(err, peers.ErrInviteUsed):
+		code = protocol.CodeInviteUsed
+	case errors.Is(err, peers.ErrInviteExpired):
+		code = protocol.CodeInviteExpired
+	case errors.Is(err, peers.ErrInviteUnknown):
+		code = protocol.CodeInviteUnknown
+	}
+	return &protocol.Refuse{Code: code}
+}
+
+// refuseConn gives the peer time to read why before the connection is closed.
+func (s *Server) refuseConn(conn *transport.Conn, err error) {
+	code := protocol.CodeProtocol
+	var refusal *protocol.Refuse
+	if errors.As(err, &refusal) {
+		code = refusal.Code
+	}
+	select {
+	case <-conn.Context().Done():
+	case <-time.After(refusalGrace):
+	}
+	conn.Close(uint32(code))
+}

@@ -1,0 +1,121 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/schedule"
+	"git-remote-xmpp/protocol"
+	"git-remote-xmpp/transport"
+)
+
+// A service is one stream on which a peer asks for a service of git.
+type service struct {
+	server *Server
+	client *client
+	stream *transport.Stream
+	log    *slog.Logger
+}
+
+// serve reads the open and does as it says.
+func (v *service) serve(ctx, stopping context.Context) {
+	_ = v.stream.SetReadDeadline(time.Now().Add(openTimeout)) // fails only on a stream that has ended, as the read does
+	reader := protocol.NewReader(v.stream)
+	m, err := reader.Next()
+	if err != nil {
+		v.cancel(protocol.CodeProtocol)
+		return
+	}
+	_ = v.stream.SetReadDeadline(time.Time{})
+	open, ok := m.(*protocol.Open)
+	if !ok {
+		v.cancel(protocol.CodeProtocol)
+		return
+	}
+	log := v.log.With("service", open.Service.String(), "repository", open.Repository)
+	job, err := v.authorise(ctx, open)
+	if err == nil && stopping.Err() != nil {
+		err = &protocol.Refuse{Code: protocol.CodeShutdown}
+	}
+	if err != nil {
+		v.refuse(log, err)
+		return
+	}
+	leave := func() {}
+	if open.Service == protocol.ReceivePack {
+		leave, err = v.server.pushes.enter(ctx, open.Client, func(before int) error {
+			return protocol.Write(v.stream, &protocol.Queued{Before: uint32(before)})
+		})
+		if err != nil {
+			v.refuse(log, err)
+			return
+		}
+	}
+	defer leave()
+	job.run(ctx, reader, log)
+}
+
+// authorise finds the repository and checks that the peer may do what it asks for.
+func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, error) {
+	store, key := v.server.Store, v.client.key
+	entry, err := v.server.Catalog.Find(ctx, open.Repository, func(uuid string) bool { return store.Access(key, uuid) >= peers.Read })
+	if err != nil {
+		return nil, err
+	}
+	if open.Service == protocol.ReceivePack && store.Access(key, entry.UUID) < peers.Write {
+		return nil, &protocol.Refuse{Code: protocol.CodeReadOnly}
+	}
+	if open.Client != "" {
+		err := store.BindUUID(ctx, key, open.Client)
+		if errors.Is(err, peers.ErrUUIDBound) {
+			return nil, &protocol.Refuse{Code: protocol.CodeUUIDBound, Text: "the xmpp.uuid of your repository belongs to another key: it was copied; git config --unset xmpp.uuid makes a new one"}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	settings, err := config.Load(ctx, entry.Repo.Dir, repo.Environ())
+	if err != nil {
+		return nil, err
+	}
+	label := v.client.peer.Label
+	if label == "" {
+		label = v.client.conn.Peer().Bare().String()
+	}
+	return &job{
+		service: v, open: open, entry: entry, timeout: v.server.Timeout,
+		sender: repo.Sender{JID: v.client.conn.Peer().Bare().String(), UUID: open.Client, Key: key.String(), Label: label},
+		policy: repo.Policy{Mode: string(settings.PushMode), Integrate: string(settings.Integrate)},
+	}, nil
+}
+
+// refuse tells the peer why not, with what it may know: errors of ours are told as such only to the log.
+func (v *service) refuse(log *slog.Logger, err error) {
+	var refusal *protocol.Refuse
+	switch {
+	case errors.As(err, &refusal):
+		log.Info("refused", "err", err)
+	case errors.Is(err, schedule.ErrBusy):
+		log.Info("refused", "err", err)
+		refusal = &protocol.Refuse{Code: protocol.CodeBusy}
+	default:
+		log.Error("failed", "err", err)
+		refusal = &protocol.Refuse{Code: protocol.CodeInternal}
+	}
+	_ = v.stream.SetWriteDeadline(time.Now().Add(refusalGrace)) // a peer that is gone isn't waited for
+	if protocol.Write(v.stream, refusal) == nil {
+		_ = v.stream.Close() // it has been told
+	}
+	v.stream.CancelRead(transport.StreamCode(refusal.Code))
+}
+
+// cancel gives up both directions of the stream.
+func (v *service) cancel(code protocol.Code) {
+	v.stream.CancelRead(transport.StreamCode(code))
+	v.stream.CancelWrite(transport.StreamCode(code))
+}
