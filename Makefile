@@ -1,0 +1,73 @@
+# Everything a developer runs; CI runs `make test` by .ci/run.
+# POSIX sh, and no more than Go, git and make to begin with.
+
+GO       ?= go
+FUZZTIME ?= 10s
+PREFIX   ?= /usr/local
+BIN      := $(CURDIR)/bin/git-remote-xmpp
+
+# A missing server is a skipped test for people, and a failure in CI.
+ifeq ($(CI),true)
+REQUIRE_SERVERS ?= 1
+endif
+TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)'
+
+.PHONY: all build test deps lint fmt vet staticcheck imports demo bench fuzz cross install clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o '$(BIN)' ./cmd/git-remote-xmpp
+
+# -count=1: results depend on servers, git and `go list`, which go's cache can't see.
+test: deps build lint
+	@race=-race; command -v "$$($(GO) env CC)" >/dev/null || { race=; echo "test: no C compiler, so no race detector"; }; \
+	set -x; $(TEST_ENV) $(GO) test $$race -count=1 -timeout 20m ./...
+
+# Installs the servers that tests need, where that is possible.
+deps:
+	@sh .ci/deps
+
+lint: fmt vet staticcheck imports
+
+fmt:
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not gofmt-ed:"; echo "$$bad"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) tool staticcheck ./...
+
+imports:
+	$(GO) test -count=1 ./internal/imports
+
+demo: build
+	'$(BIN)' demo
+
+bench: deps build
+	$(TEST_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 60m ./integration
+
+# Each fuzz target for FUZZTIME. Their seeds run in `make test`.
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+		done; \
+	done
+
+# Every system we build for, tests included (vet compiles them).
+cross:
+	@set -e; for os in linux darwin windows freebsd; do for arch in amd64 arm64; do \
+		echo "$$os/$$arch"; \
+		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) vet ./...; \
+		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -o /dev/null ./cmd/git-remote-xmpp; \
+	done; done
+
+install: build
+	mkdir -p '$(DESTDIR)$(PREFIX)/bin'
+	cp '$(BIN)' '$(DESTDIR)$(PREFIX)/bin/git-remote-xmpp'
+
+clean:
+	rm -rf bin

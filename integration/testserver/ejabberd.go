@@ -1,0 +1,146 @@
+package testserver
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/template"
+)
+
+// ejabberdConfig is a whole configuration file (YAML), by docs.ejabberd.im.
+var ejabberdConfig = template.Must(template.New("ejabberd").Parse(`hosts: [{{printf "%q" .Domain}}]
+loglevel: info
+certfiles: [{{printf "%q" .PEM}}]
+auth_password_format: scram
+shaper:
+  limited: {rate: {{.BytesPerSecond}}, burst_size: {{.BurstBytes}}}
+shaper_rules:
+  clients: {{.Shaper}}
+listen:
+  - {module: ejabberd_c2s, ip: "127.0.0.1", port: {{.Port}}, starttls_required: true, access: all,
+     max_stanza_size: {{.MaxStanzaBytes}}, shaper: clients}
+  - {module: ejabberd_c2s, ip: "127.0.0.1", port: {{.DirectPort}}, tls: true, access: all,
+     max_stanza_size: {{.MaxStanzaBytes}}, shaper: clients}
+modules:
+  mod_adhoc: {}
+  mod_blocking: {}
+  mod_carboncopy: {}
+  mod_disco: {}
+  mod_offline: {}
+  mod_ping: {}
+  mod_privacy: {}
+  mod_roster: {}
+  mod_stream_mgmt: {}
+`))
+
+// inetrc keeps the Erlang VM from asking any name server about localhost.
+const inetrc = "{lookup,[\"file\",\"native\"]}.\n{host,{127,0,0,1},[\"localhost\"]}.\n"
+
+// StartEjabberd starts ejabberd with stream management, carbons, offline
+// storage and the block list, and returns when it answers.
+func StartEjabberd(ctx context.Context, o Options) (*Server, error) {
+	return start(ctx, Ejabberd, ejabberdRecipe{}, o, freePorts)
+}
+
+// ejabberdRecipe is how an ejabberd is set up and run: straight in an Erlang VM
+// that is no distributed node, so it needs no name, no cookie and no epmd.
+type ejabberdRecipe struct{}
+
+func (ejabberdRecipe) configure(s *Server, ports []int) error {
+	rate, shaper := s.opts.BytesPerSecond, "limited"
+	if rate == 0 {
+		rate, shaper = 1, "none"
+	}
+	var text strings.Builder
+	err := ejabberdConfig.Execute(&text, map[string]any{
+		"Domain": s.Domain, "PEM": s.pair.bothFile, "Port": ports[0], "DirectPort": ports[1],
+		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper,
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.Dir, "inetrc"), []byte(inetrc), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.Dir, "ejabberd.yml"), []byte(text.String()), 0o600)
+}
+
+// register has nothing to do: command's VM makes the accounts itself.
+func (ejabberdRecipe) register(context.Context, *Server) error { return nil }
+
+func (ejabberdRecipe) command(s *Server) (*exec.Cmd, error) {
+	erl, err := findProgram("erl")
+	if err != nil {
+		return nil, err
+	}
+	libs, err := erlangLibs()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(s.readyFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	cmd := exec.Command(erl, "-noinput",
+		"-mnesia", "dir", strconv.Quote(filepath.Join(s.Dir, "mnesia")),
+		"-s", "ejabberd", "-eval", registration(s.Accounts, s.Domain, s.readyFile()))
+	cmd.Dir = s.Dir
+	cmd.Env = append(os.Environ(),
+		"HOME="+s.Dir,
+		"ERL_LIBS="+libs,
+		"ERL_INETRC="+filepath.Join(s.Dir, "inetrc"),
+		"ERL_CRASH_DUMP="+filepath.Join(s.Dir, "erl_crash.dump"),
+		"EJABBERD_CONFIG_PATH="+filepath.Join(s.Dir, "ejabberd.yml"),
+		"EJABBERD_LOG_PATH="+filepath.Join(s.Dir, "ejabberd.log"),
+		"EJABBERD_PID_PATH="+filepath.Join(s.Dir, "pid"))
+	return cmd, nil
+}
+
+// ready says whether registration has come to its end.
+func (ejabberdRecipe) ready(s *Server) bool {
+	_, err := os.Stat(s.readyFile())
+	return err == nil
+}
+
+// readyFile appears when all accounts exist.
+func (s *Server) readyFile() string { return filepath.Join(s.Dir, "accounts.ready") }
+
+// registration is an Erlang expression that makes the accounts within the
+// server's own VM (milliseconds; a VM per account takes a second) and then
+// creates a file. An account that exists already is left alone; anything else
+// that goes wrong ends the VM.
+func registration(accounts map[string]string, domain, done string) string {
+	text := func(s string) string {
+		return `base64:decode(<<"` + base64.StdEncoding.EncodeToString([]byte(s)) + `">>)`
+	}
+	var expr strings.Builder
+	for name, password := range accounts {
+		fmt.Fprintf(&expr, "case ejabberd_auth:try_register(%s, %s, %s) of ok -> ok; {error, exists} -> ok end, ",
+			text(name), text(domain), text(password))
+	}
+	fmt.Fprintf(&expr, "ok = file:write_file(%s, <<>>).", text(done))
+	return expr.String()
+}
+
+// erlangLibs finds the folder that ejabberd and the Erlang libraries it needs
+// are installed in, a value for ERL_LIBS. Packagers disagree about it.
+func erlangLibs() (string, error) {
+	roots := filepath.SplitList(os.Getenv("ERL_LIBS"))
+	roots = append(roots, "/usr/lib/*-linux-gnu*", "/usr/lib/erlang/lib", "/usr/lib64/erlang/lib", "/usr/lib", "/usr/lib/ejabberd",
+		"/usr/local/lib/erlang/lib", "/usr/local/lib", "/opt/ejabberd-*/lib", "/opt/homebrew/lib")
+	for _, root := range roots {
+		apps, err := filepath.Glob(filepath.Join(root, "ejabberd-*", "ebin", "ejabberd.app"))
+		if err != nil {
+			return "", fmt.Errorf("look for ejabberd in %s: %w", root, err)
+		}
+		if len(apps) > 0 {
+			return filepath.Dir(filepath.Dir(filepath.Dir(apps[0]))), nil
+		}
+	}
+	return "", errors.New("ejabberd's ebin folder is nowhere that we know of")
+}

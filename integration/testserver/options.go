@@ -1,0 +1,90 @@
+package testserver
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// What Options' zero values stand for.
+const (
+	DefaultMaxStanzaBytes = 262144 // Prosody's and Debian's ejabberd's own
+	DefaultBurstBytes     = 20000  // Debian's ejabberd's own
+	DefaultDomain         = "localhost"
+)
+
+// Options says how an XMPP server is to be set up. The zero value is three
+// accounts on localhost, without a rate limit.
+type Options struct {
+	// Accounts maps local parts to passwords. Default: alice, bob and carol.
+	Accounts map[string]string
+	// Domain is the virtual host. It need not resolve: clients connect to Addr.
+	Domain string
+	// Dir is where the server keeps its files. It is made if missing, and left
+	// as it is by Stop. Default: a temporary folder that Stop removes.
+	Dir string
+	// MaxStanzaBytes is the largest stanza that the server accepts. Neither is
+	// exact: Prosody looks after each chunk that it reads, so a stanza that ends
+	// in the very chunk that goes over the limit passes; ejabberd counts whole
+	// chunks, so stanzas sent together may be refused that fit one by one.
+	MaxStanzaBytes int
+	// BytesPerSecond limits what the server reads from a client; 0 is no limit.
+	// Prosody takes multiples of 1,000 only.
+	BytesPerSecond int
+	// BurstBytes is what ejabberd lets through at full speed before the limit
+	// holds. Prosody has no such setting.
+	BurstBytes int
+}
+
+// plainName is what Accounts' keys and Domain are made of: nothing that needs
+// escaping in Lua, YAML or Erlang, and nothing that looks like an option.
+var plainName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
+
+// withDefaults fills in zero values and refuses what can't be written into the
+// servers' configuration files.
+func (o Options) withDefaults() (Options, error) {
+	o.Accounts = maps.Clone(o.Accounts)
+	if o.Accounts == nil {
+		o.Accounts = map[string]string{"alice": "alice-secret", "bob": "bob-secret", "carol": "carol-secret"}
+	}
+	if o.Domain == "" {
+		o.Domain = DefaultDomain
+	}
+	if o.MaxStanzaBytes == 0 {
+		o.MaxStanzaBytes = DefaultMaxStanzaBytes
+	}
+	if o.BurstBytes == 0 {
+		o.BurstBytes = DefaultBurstBytes
+	}
+	if o.MaxStanzaBytes < 0 || o.BytesPerSecond < 0 || o.BurstBytes < 0 {
+		return o, errors.New("a limit is negative")
+	}
+	if !plainName.MatchString(o.Domain) {
+		return o, fmt.Errorf("unusable domain %q", o.Domain)
+	}
+	for name, password := range o.Accounts {
+		if !plainName.MatchString(name) {
+			return o, fmt.Errorf("unusable local part %q", name)
+		}
+		if password == "" {
+			return o, fmt.Errorf("no password for %q", name)
+		}
+	}
+	return o, nil
+}
+
+// makeDir returns the absolute path of dir, which it makes if missing, or of a
+// new temporary folder if dir is empty; owned is true for the latter.
+func makeDir(dir, pattern string) (path string, owned bool, err error) {
+	if dir == "" {
+		path, err = os.MkdirTemp("", pattern)
+		return path, true, err
+	}
+	if path, err = filepath.Abs(dir); err != nil {
+		return "", false, err
+	}
+	return path, false, os.MkdirAll(path, 0o700)
+}

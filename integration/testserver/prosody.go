@@ -1,0 +1,109 @@
+package testserver
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+)
+
+// prosodyConfig is a whole configuration file (Lua), by prosody.im/doc/configure.
+var prosodyConfig = template.Must(template.New("prosody").Parse(`run_as_root = {{.Root}}
+daemonize = false
+pidfile = {{printf "%q" .PIDFile}}
+data_path = {{printf "%q" .Data}}
+certificates = {{printf "%q" .Dir}}
+log = { { levels = { min = "info" }, to = "console" } }
+admin_socket = {{printf "%q" .Socket}}
+interfaces = { "127.0.0.1" }
+c2s_ports = { {{.Port}} }
+c2s_direct_tls_ports = { {{.DirectPort}} }
+s2s_ports = {}
+http_ports = {}
+https_ports = {}
+c2s_require_encryption = true
+c2s_stanza_size_limit = {{.MaxStanzaBytes}}
+{{with .KBPerSecond}}limits = { c2s = { rate = "{{.}}kb/s" } }
+{{end -}}
+authentication = "internal_hashed"
+ssl = { key = {{printf "%q" .Pair.Key}}, certificate = {{printf "%q" .Pair.Cert}} }
+modules_enabled = {
+	"roster", "saslauth", "tls", "disco", "ping", "smacks", "carbons", "posix", "offline", "blocklist",
+	{{with .KBPerSecond}}"limits",{{end}}
+}
+modules_disabled = { "s2s" }
+VirtualHost {{printf "%q" .Domain}}
+`))
+
+// StartProsody starts Prosody with smacks, carbons, offline storage and the
+// block list, and returns when it answers.
+func StartProsody(ctx context.Context, o Options) (*Server, error) {
+	return start(ctx, Prosody, prosodyRecipe{}, o, freePorts)
+}
+
+// prosodyRecipe is how a Prosody is set up and run.
+type prosodyRecipe struct{}
+
+func (prosodyRecipe) configure(s *Server, ports []int) error {
+	const unit = 1000 // what "kb" means to mod_limits; its "b" means ten bytes
+	if s.opts.BytesPerSecond%unit != 0 {
+		return fmt.Errorf("prosody can't limit to %d bytes per second, only to multiples of %d", s.opts.BytesPerSecond, unit)
+	}
+	var text strings.Builder
+	err := prosodyConfig.Execute(&text, map[string]any{
+		"Root": os.Geteuid() == 0, "Dir": s.Dir,
+		"PIDFile": filepath.Join(s.Dir, "pid"), "Data": filepath.Join(s.Dir, "data"), "Socket": filepath.Join(s.Dir, "admin.sock"),
+		"Port": ports[0], "DirectPort": ports[1],
+		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit,
+		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile},
+		"Domain": s.Domain,
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(s.Dir, "data"), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(s.prosodyFile(), []byte(text.String()), 0o600)
+}
+
+// register makes the accounts before the server runs, 0.1 s each.
+func (prosodyRecipe) register(ctx context.Context, s *Server) error {
+	for name, password := range s.Accounts {
+		cmd, err := s.prosodyCommand("prosodyctl", "register", name, s.Domain, password)
+		if err != nil {
+			return err
+		}
+		bounded := exec.CommandContext(ctx, cmd.Path, cmd.Args[1:]...)
+		if out, err := bounded.CombinedOutput(); err != nil {
+			return fmt.Errorf("register %s@%s: %w: %s", name, s.Domain, err, out)
+		}
+	}
+	return nil
+}
+
+func (prosodyRecipe) command(s *Server) (*exec.Cmd, error) {
+	return s.prosodyCommand("prosody", "-F")
+}
+
+// ready has nothing to add: accounts are there before the server is.
+func (prosodyRecipe) ready(*Server) bool { return true }
+
+// prosodyFile is the configuration file's path.
+func (s *Server) prosodyFile() string { return filepath.Join(s.Dir, "prosody.cfg.lua") }
+
+// prosodyCommand is a call of one of Prosody's programs on our configuration.
+func (s *Server) prosodyCommand(program string, args ...string) (*exec.Cmd, error) {
+	path, err := findProgram(program)
+	if err != nil {
+		return nil, err
+	}
+	global := []string{"--config", s.prosodyFile()}
+	if os.Geteuid() == 0 {
+		global = append([]string{"--root"}, global...)
+	}
+	return exec.Command(path, append(global, args...)...), nil
+}

@@ -1,0 +1,78 @@
+package testserver
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// The servers' names, for Available, Require and Start.
+const (
+	Prosody  = "prosody"
+	Ejabberd = "ejabberd"
+	SSHD     = "sshd"
+)
+
+// RequireEnv is the environment variable that turns a missing server from a
+// skipped test into a failed one when it is "1".
+const RequireEnv = "REQUIRE_SERVERS"
+
+// Available returns nil if the server of that name can be started here, or an
+// error that says what is missing.
+func Available(name string) error {
+	switch name {
+	case Prosody:
+		return findAll("prosody", "prosodyctl")
+	case Ejabberd:
+		if err := findAll("erl"); err != nil {
+			return err
+		}
+		_, err := erlangLibs()
+		return err
+	case SSHD:
+		return findAll("sshd", "ssh", "ssh-keygen")
+	default:
+		return fmt.Errorf("no server is called %q", name)
+	}
+}
+
+// Require skips the test if the server of that name can't be started here, or
+// fails it if RequireEnv says so.
+func Require(t testing.TB, name string) {
+	t.Helper()
+	err := Available(name)
+	if err == nil {
+		return
+	}
+	if os.Getenv(RequireEnv) == "1" {
+		t.Fatalf("%s is required: %v", name, err)
+	}
+	t.Skipf("%s is not installed: %v", name, err)
+}
+
+// findAll returns an error that names the first program that isn't there.
+func findAll(programs ...string) error {
+	for _, program := range programs {
+		if _, err := findProgram(program); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findProgram looks through PATH, and then where servers are kept that an
+// ordinary user's PATH often leaves out.
+func findProgram(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return filepath.Abs(path)
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, nil
+		}
+	}
+	return "", err
+}

@@ -1,0 +1,92 @@
+package imports
+
+// module is this module's name, the prefix of its packages' import paths.
+const module = "git-remote-xmpp"
+
+// anything in rule.uses lets a package import all of this module that the
+// rule doesn't forbid otherwise.
+const anything = "..."
+
+// rule says what a package and the packages below it may import. Tests are free.
+// A name that ends in "/..." means a package and everything below it; names of
+// this module's packages are relative to it and begin with "./".
+type rule struct {
+	pkg     string
+	uses    []string // what it may import of this module; its own subpackages always
+	imports []string // what it must not import itself
+	reaches []string // what it must not depend on in any number of steps
+	why     string
+}
+
+var rules = []rule{
+	{
+		pkg:     "./chunk",
+		imports: []string{"os/...", "net/...", "syscall"},
+		reaches: []string{"github.com/quic-go/...", "github.com/go-git/...", "gosrc.io/..."},
+		why:     "packing packets into payloads is pure: bytes in, bytes out",
+	},
+	{
+		pkg:     "./protocol",
+		imports: []string{"os/...", "net/...", "syscall"},
+		reaches: []string{"github.com/quic-go/...", "github.com/go-git/...", "gosrc.io/..."},
+		why:     "what peers say to each other is a format, whatever carries it and whatever acts on it",
+	},
+	{
+		pkg:     "./transport",
+		uses:    []string{"./chunk"},
+		imports: []string{"os/exec", "gosrc.io/xmpp"},
+		reaches: []string{"github.com/go-git/..."},
+		why:     "it carries streams between peers and knows no git; of gosrc.io/xmpp only the stanzas are sound",
+	},
+	{
+		pkg:     "./internal/schedule",
+		imports: []string{"os/...", "net/...", "syscall"},
+		reaches: []string{"github.com/...", "gosrc.io/...", "mellium.im/..."},
+		why:     "the queue decides what runs next and does nothing else, so a fake clock can test it",
+	},
+	{
+		pkg:     "./internal/helper",
+		uses:    []string{anything},
+		reaches: []string{"./transport", "./internal/xmppserver", "github.com/quic-go/...", "gosrc.io/..."},
+		why:     "it speaks git's protocol over a stream that somebody else opened: pipes can test it",
+	},
+	{
+		pkg:     "./internal/serve",
+		uses:    []string{anything},
+		imports: []string{"./chunk", "./internal/helper", "./internal/xmppserver", "github.com/quic-go/...", "gosrc.io/..."},
+		why:     "it serves streams: no stanzas, no packets, and no part of the asking side",
+	},
+	{
+		pkg:     "./internal/repo",
+		uses:    []string{anything},
+		reaches: []string{"./transport", "./internal/serve", "github.com/quic-go/...", "gosrc.io/..."},
+		why:     "it knows repositories, not who asks for them nor from where",
+	},
+	{
+		pkg:     "./internal/peers",
+		uses:    []string{anything},
+		reaches: []string{"./transport", "./internal/serve", "github.com/quic-go/...", "gosrc.io/..."},
+		why:     "whom to trust is kept on disk and must be readable without a connection",
+	},
+	{
+		pkg:     "./internal/config",
+		uses:    []string{anything},
+		reaches: []string{"./transport", "./internal/serve", "github.com/quic-go/...", "gosrc.io/..."},
+		why:     "settings are read before there is anything to connect to",
+	},
+	{
+		pkg:     "./internal/xmppserver",
+		reaches: []string{"github.com/quic-go/...", "github.com/go-git/..."},
+		why:     "an XMPP server that knew its clients' program would prove nothing about other servers",
+	},
+}
+
+// joiners are the packages that may put the asking side and the transport
+// together, which nobody else may reach both of.
+var joiners = []string{"./cmd/...", "./integration/...", "./internal/demo/..."}
+
+// ends are what only joiners may reach both of.
+var ends = []string{"./internal/helper", "./transport"}
+
+// leaves are what nobody but joiners may import.
+var leaves = []string{"./cmd/...", "./integration/...", "./internal/demo/..."}

@@ -1,0 +1,152 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const (
+	headsPrefix  = "refs/heads/"
+	syncedPrefix = "refs/synced/"
+)
+
+// StopGrace is how long a cancelled git service has to clean up after itself:
+// on SIGTERM git removes its locks and its quarantine, on SIGKILL it doesn't.
+const StopGrace = 5 * time.Second
+
+// HooksDir is a folder of ours that outlives the process, in which the folders
+// of hooks for receive-pack are made. Nobody else may write there.
+type HooksDir string
+
+// Command prepares a git service on the repository for a peer. The caller sets
+// its Stdin, Stdout and Stderr, starts it and waits for it; cancelling ctx asks
+// it to stop, and after StopGrace Wait returns whatever is still alive, which
+// [KillGroup] ends.
+//
+// protocolVersion (0 to 2) is all that comes in from the peer's environment.
+// The repository's own hooks run, see [RunHook], and see the sender in
+// GIT_XMPP_PEER_JID, _UUID, _KEY and _LABEL.
+func (r *Repo) Command(ctx context.Context, service Service, protocolVersion int, sender Sender, policy Policy, hooks HooksDir) (*exec.Cmd, error) {
+	if !service.Valid() {
+		return nil, fmt.Errorf("unknown service %q", string(service))
+	}
+	if protocolVersion < 0 || protocolVersion > 2 {
+		return nil, fmt.Errorf("unknown protocol version %d", protocolVersion)
+	}
+	if err := sender.check(service.Writes()); err != nil {
+		return nil, err
+	}
+	environ := append(Environ(), sender.environ()...)
+	if protocolVersion > 0 {
+		environ = append(environ, fmt.Sprintf("GIT_PROTOCOL=version=%d", protocolVersion))
+	}
+	var settings []string
+	if service.Writes() {
+		more, env, err := r.receiveSettings(ctx, sender, policy, hooks)
+		if err != nil {
+			return nil, fmt.Errorf("prepare %s: %w", service, err)
+		}
+		settings, environ = more, append(environ, env...)
+	}
+	args := append(settings, strings.TrimPrefix(string(service), "git-"), r.Dir)
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = r.Dir, environ, StopGrace
+	ownGroup(cmd)
+	cmd.Cancel = func() error { return terminateGroup(cmd) }
+	return cmd, nil
+}
+
+// receiveSettings returns the `-c` options and the environment that make
+// receive-pack take a push the way policy says, and keep a record of it.
+func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy, hooks HooksDir) (options, environ []string, err error) {
+	policy, err = policy.withDefaults()
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err := r.ownHooks(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	shims, err := hooks.shims(own, policy.Mode == ModeFallback)
+	if err != nil {
+		return nil, nil, err
+	}
+	settings := []string{
+		"core.hooksPath=" + filepath.ToSlash(shims),
+		"core.logAllRefUpdates=always", // a bare repository keeps no reflogs otherwise
+		"receive.advertisePushOptions=true",
+	}
+	// Receive-pack's own reflog entries have a fixed message: there the
+	// sender is named as the one who made the change.
+	environ = []string{
+		envHooks + "=" + own,
+		"GIT_COMMITTER_NAME=" + sender.name() + " (xmpp)",
+		"GIT_COMMITTER_EMAIL=" + sender.JID,
+	}
+	if policy.Mode == ModeFallback {
+		// All refs, so that --atomic is one transaction; what isn't a branch
+		// falls through to receive-pack. It hands no new shallow roots to
+		// the hook, so it must not take any in.
+		settings = append(settings, "receive.procReceiveRefs=refs", "receive.shallowUpdate=false")
+		environ = append(environ, envIntegrate+"="+policy.Integrate)
+	}
+	hidden, err := r.hiddenRefs(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, pattern := range hideSynced(hidden, sender.UUID) {
+		settings = append(settings, "receive.hideRefs="+pattern)
+	}
+	for _, s := range settings {
+		options = append(options, "-c", s)
+	}
+	return options, environ, nil
+}
+
+// hiddenRefs returns the repository's own patterns of refs hidden from
+// receive-pack, in the order in which git reads them.
+func (r *Repo) hiddenRefs(ctx context.Context) ([]string, error) {
+	out, err := r.git(ctx, nil, "config", "-z", "--get-regexp", `^(transfer|receive)\.hiderefs$`)
+	if exitStatus(err) == 1 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var patterns []string
+	for entry := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
+		if _, value, ok := strings.Cut(entry, "\n"); ok {
+			patterns = append(patterns, value)
+		}
+	}
+	return patterns, nil
+}
+
+// hideSynced returns the patterns to add so that a pusher neither sees nor
+// writes what others have pushed, only its own; own are the repository's
+// patterns. The last pattern that matches a ref decides (git-config(1),
+// transfer.hideRefs), so the additions would undo what the owner hides of the
+// pusher's own refs: such patterns are said again after them.
+func hideSynced(own []string, uuid string) []string {
+	mine := syncedPrefix + uuid
+	hidden := false
+	var deeper []string
+	for _, pattern := range own {
+		bare := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(pattern, "!"), "^"), "/")
+		switch {
+		case strings.HasPrefix(mine+"/", bare+"/"):
+			hidden, deeper = !strings.HasPrefix(pattern, "!"), nil
+		case strings.HasPrefix(bare, mine+"/"):
+			deeper = append(deeper, pattern)
+		}
+	}
+	patterns := []string{strings.TrimSuffix(syncedPrefix, "/")}
+	if !hidden {
+		patterns = append(patterns, "!"+mine)
+	}
+	return append(patterns, deeper...)
+}

@@ -1,0 +1,55 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// IsHook reports whether git has started this program as a hook of a service
+// from [Repo.Command], and which; argv0 is the name that it was started under.
+func IsHook(argv0 string, getenv func(string) string) (name string, ok bool) {
+	name = strings.TrimSuffix(filepath.Base(argv0), exeSuffix)
+	own := getenv(envHooks)
+	if own == "" || !filepath.IsAbs(own) || !hookName.MatchString(name) || strings.HasPrefix(name, "git-") {
+		return "", false
+	}
+	return name, true
+}
+
+// RunHook does the work of a hook and returns the exit status to end with.
+//
+// In fallback mode proc-receive is ours: it takes in the push (see Policy).
+// Any other name stands for the repository's own hook, which runs with the same
+// arguments and input, in the environment that it would have without us, plus
+// the GIT_XMPP_PEER_* variables. Except on Windows the process then becomes
+// that hook, with its own standard files, and RunHook doesn't return.
+func RunHook(ctx context.Context, name string, args []string, stdin io.Reader, stdout, stderr io.Writer) (exitStatus int) {
+	if integrate := os.Getenv(envIntegrate); name == procReceive && integrate != "" {
+		// Git stops a push by a signal to the whole group; what has been
+		// begun on a work tree is finished or undone first. SIGPIPE must
+		// not end us in the middle either.
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+		defer stop()
+		if err := receive(ctx, integrate, stdin, stdout, stderr); err != nil {
+			fmt.Fprintf(stderr, "git-remote-xmpp: %v\n", err)
+			return 1
+		}
+		return 0
+	}
+	path := findHook(os.Getenv(envHooks), name)
+	if path == "" {
+		return 0 // gone since the push began: git runs no hook then
+	}
+	status, err := becomeHook(ctx, path, args, hookEnviron(os.Environ()), stdin, stdout, stderr)
+	if err != nil {
+		fmt.Fprintf(stderr, "git-remote-xmpp: can't run the repository's own hook %s: %v\n", name, err)
+		return 1
+	}
+	return status
+}
