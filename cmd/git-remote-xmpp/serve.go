@@ -62,7 +62,7 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 		return err
 	}
 	server := &serve.Server{
-		Endpoint: endpoint, Store: s.store, Catalog: catalog, Hooks: repo.HooksDir(filepath.Join(s.dirs.Data, "hooks")),
+		Endpoint: endpoint, Store: s.store, Catalog: catalog, Hooks: repo.HooksDir(s.dirs.Data),
 		Resource: s.identity.Resource, Software: software(), Timeout: s.settings.Timeout, Log: s.log,
 	}
 	return server.Run(ctx)

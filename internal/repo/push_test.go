@@ -252,3 +252,43 @@ func TestDirectMode(t *testing.T) {
 		t.Errorf("reflog:\n%s", log)
 	}
 }
+
+func TestPushFromShallowClone(t *testing.T) {
+	w := newWorld(t)
+	w.commitOnServer("two")
+	w.client += "-shallow"
+	git(t, w.server, "clone", "-q", "--depth=1", "toy::"+w.server, w.client)
+	commit(t, w.client, "three", "three")
+	w.mustPush(toMain, "main -> main")
+	w.is("refs/heads/main", "main")
+	w.diverge()
+	w.mustPush(toMain, "[new reference] main -> "+syncedRef)
+	git(t, w.server, "fsck")
+}
+
+// In a partial clone a commit that isn't here must not be fetched to look at it.
+func TestPushFromPartialClone(t *testing.T) {
+	w := newWorld(t)
+	git(t, w.server, "config", "uploadpack.allowFilter", "true")
+	w.client += "-partial"
+	git(t, w.server, "clone", "-q", "--filter=blob:none", "toy::"+w.server, w.client)
+	w.diverge()
+	theirs := git(t, w.server, "rev-parse", "main")
+	w.mustPush(toMain, "[new reference] main -> "+syncedRef)
+	if out := git(t, w.client, "cat-file", "--batch-all-objects", "--batch-check"); strings.Contains(out, theirs) {
+		t.Error("their commit was fetched")
+	}
+}
+
+// Git checks a lease against what is advertised, before anything is sent.
+func TestLeaseOnDivergedBranch(t *testing.T) {
+	w := newWorld(t, "--bare")
+	w.diverge()
+	git(t, w.client, "fetch", "-q")
+	out, status := w.push("--force-with-lease", "origin", "main")
+	w.says(out, "stale info")
+	if status != 1 {
+		t.Errorf("exit status %d", status)
+	}
+	w.mustPush([]string{"--force-with-lease=main:", "origin", "main"}, "[new reference] main -> "+syncedRef)
+}
