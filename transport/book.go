@@ -175,7 +175,7 @@ func (b *book) connected() (peers []*peer, conns []*Conn) {
 	return peers, conns
 }
 
-// present notes that a peer came or went. Its connections have lostPeerGrace to see it back.
+// present notes that a peer came or went. Its connections have LostPeerGrace to see it back.
 func (b *book) present(from jid.JID, available bool) (nudge []*Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -185,7 +185,7 @@ func (b *book) present(from jid.JID, available bool) (nudge []*Conn) {
 	}
 	if !available {
 		if e.gone == nil {
-			e.gone = time.AfterFunc(lostPeerGrace, func() { b.lost(e) })
+			e.gone = time.AfterFunc(b.cfg.LostPeerGrace, func() { b.lost(e) })
 		}
 		return nil
 	}

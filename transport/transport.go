@@ -50,7 +50,9 @@ type Config struct {
 	Version  string
 	// Timeout is how long a connection may be silent before it counts as lost.
 	Timeout time.Duration
-	Log     *slog.Logger // nil: nothing is logged
+	// LostPeerGrace is how long a peer that went offline has to come back; 0 is 30 seconds.
+	LostPeerGrace time.Duration
+	Log           *slog.Logger // nil: nothing is logged
 }
 
 func (c *Config) verify() error {
@@ -63,6 +65,9 @@ func (c *Config) verify() error {
 		return errors.New("transport: no identity key")
 	case c.Timeout <= 0:
 		return errors.New("transport: no timeout")
+	}
+	if c.LostPeerGrace == 0 {
+		c.LostPeerGrace = lostPeerGrace
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -1,0 +1,71 @@
+package integration
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// awaitFile waits until a file is there.
+func awaitFile(t *testing.T, path string) {
+	t.Helper()
+	await(t, path, func() bool { _, err := os.Stat(path); return err == nil })
+}
+
+// await polls for an event that nothing tells of.
+func await(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for end := time.After(deadline); ; {
+		if happened() {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-end:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// startLines starts a command and hands on the lines of its standard error.
+func startLines(t *testing.T, cmd *exec.Cmd) <-chan string {
+	t.Helper()
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 100)
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(pipe); scanner.Scan(); {
+			lines <- scanner.Text()
+		}
+	}()
+	return lines
+}
+
+// awaitLine reads lines until one holds the text.
+func awaitLine(t *testing.T, lines <-chan string, text string) {
+	t.Helper()
+	for end := time.After(deadline); ; {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				t.Fatalf("the command ended without saying %q", text)
+			}
+			if strings.Contains(line, text) {
+				return
+			}
+		case <-end:
+			t.Fatalf("waited in vain for %q", text)
+		}
+	}
+}
