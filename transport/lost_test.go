@@ -101,7 +101,7 @@ func transferWithCuts(t *testing.T, s *testserver.Server, cutSender bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := random(12 << 20)
+	data := random(8 << 20)
 	sent := make(chan error, 1)
 	go func() {
 		_, err := out.Write(data)
@@ -121,7 +121,7 @@ func transferWithCuts(t *testing.T, s *testserver.Server, cutSender bool) {
 		}
 		if i >= next {
 			p.cut()
-			next += len(data) / 4
+			next += len(data) / 3
 		}
 	}
 	if err := <-sent; err != nil {

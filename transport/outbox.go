@@ -279,3 +279,9 @@ func (o *outbox) isClosed() bool {
 	defer o.mu.Unlock()
 	return o.closed
 }
+
+func (o *outbox) isLinked() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.linked
+}

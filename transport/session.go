@@ -27,6 +27,8 @@ const (
 
 	minBackoff = 250 * time.Millisecond
 	maxBackoff = 60 * time.Second
+	// steadyAfter is how long a link has to live for the next wait to be minBackoff again.
+	steadyAfter = time.Second
 	// conflictBackoff is the wait after somebody else took our resource.
 	conflictBackoff = 60 * time.Second
 
@@ -86,13 +88,16 @@ func startSession(ctx context.Context, cfg *Config, h handler) (*session, error)
 
 // close writes what is queued, says goodbye and waits for everything to end.
 func (s *session) close() {
-	s.out.close()
+	if s.out.close(); !s.out.isLinked() {
+		s.stop() // nothing can be written
+	}
 	<-s.ended.Done()
 	s.stop()
 }
 
 // supervise runs links until the session is closed.
 func (s *session) supervise(ctx context.Context, l *link) error {
+	wait := minBackoff
 	for {
 		began := time.Now()
 		err := s.runLink(ctx, l)
@@ -107,7 +112,13 @@ func (s *session) supervise(ctx context.Context, l *link) error {
 		if conflict && !s.cfg.Serve {
 			return fail(ErrServer, "%s: another program took our place on the server (conflict)", s.cfg.Account)
 		}
-		if l, err = s.relogin(ctx, began, conflict); err != nil {
+		switch {
+		case conflict:
+			wait = conflictBackoff
+		case time.Since(began) > steadyAfter:
+			wait = minBackoff
+		}
+		if l, wait, err = s.relogin(ctx, wait); err != nil {
 			return err
 		}
 		s.self.Store(&l.self)
@@ -115,33 +126,26 @@ func (s *session) supervise(ctx context.Context, l *link) error {
 	}
 }
 
-// relogin logs in again, with growing waits in between. A refused password is the end, but for a
-// server, which goes on trying.
-func (s *session) relogin(ctx context.Context, began time.Time, conflict bool) (*link, error) {
-	wait := minBackoff
-	if time.Since(began) < 5*time.Second { // the last link didn't live long
-		wait = 2 * time.Second
-	}
-	if conflict {
-		wait = conflictBackoff
-	}
+// relogin logs in again, after a wait that grows from one time to the next; it returns what the next one would be. A
+// refused password is the end, but for a server, which goes on trying.
+func (s *session) relogin(ctx context.Context, wait time.Duration) (*link, time.Duration, error) {
 	for {
 		jitter := time.Duration(rand.Int64N(int64(wait/2) + 1))
 		select {
 		case <-time.After(wait/2 + jitter):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, 0, ctx.Err()
 		}
+		wait = min(2*wait, maxBackoff)
 		l, err := login(ctx, s.cfg)
 		if err == nil {
 			s.cfg.Log.Info("xmpp link restored", "jid", l.self.String())
-			return l, nil
+			return l, wait, nil
 		}
 		if ctx.Err() != nil || errors.Is(err, ErrPassword) && !s.cfg.Serve {
-			return nil, err
+			return nil, 0, err
 		}
 		s.cfg.Log.Warn("xmpp login failed", "err", err)
-		wait = min(2*wait, maxBackoff)
 	}
 }
 

@@ -1,0 +1,249 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"git-remote-xmpp/chunk"
+	"mellium.im/xmpp/jid"
+)
+
+func testPeer(address string) *peer { return newPeer(jid.MustParse(address)) }
+
+// takeAll empties an outbox without waiting for packets to be due.
+func takeAll(o *outbox) (records [][]byte) {
+	for {
+		record, wait, _ := o.tryTake(nil)
+		if len(record) == 0 && wait == 0 {
+			return records
+		}
+		if len(record) > 0 {
+			records = append(records, bytes.Clone(record))
+			continue
+		}
+		o.mu.Lock()
+		o.flushLocked(nil)
+		o.mu.Unlock()
+	}
+}
+
+// B17: whatever the address and the packets, a payload is at most 4,096 bytes and a stanza at most 8,192.
+func TestStanzaLimits(t *testing.T) {
+	for _, localpart := range []int{1, 20, 500, 1023} {
+		p := testPeer(strings.Repeat("a", localpart) + "@example.org/git-0123456789abcdef")
+		size := int(packetSize(p))
+		if size < minPacketBytes || size > maxPacketBytes {
+			t.Errorf("packets of %d bytes to an address of %d", size, len(p.full))
+		}
+		if limit := p.payloadLimit(); limit > chunk.MaxPayloadBytes || !chunk.Fits(0, size, limit) {
+			t.Errorf("payloads of %d bytes don't take a packet of %d", limit, size)
+		}
+		o := newOutbox()
+		o.link(true)
+		for i := range 20 {
+			if err := o.packet(p, make([]byte, max(1, size-i*70))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, record := range takeAll(o) {
+			for stanza := range strings.SplitAfterSeq(string(record), "</message>") {
+				if len(stanza) > maxMessageBytes {
+					t.Errorf("a stanza of %d bytes to an address of %d", len(stanza), len(p.full))
+				}
+			}
+		}
+	}
+}
+
+// Two full packets to an ordinary address fill one record.
+func TestTwoPacketsFillARecord(t *testing.T) {
+	p := testPeer("bob@example.org/git-0123456789abcdef")
+	o := newOutbox()
+	o.link(true)
+	for range 4 {
+		if err := o.packet(p, make([]byte, packetSize(p))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	records := takeAll(o)
+	if len(records) != 2 {
+		t.Fatalf("%d records for 4 packets", len(records))
+	}
+	for _, r := range records {
+		if len(r) > recordBytes || len(r) < recordBytes*95/100 {
+			t.Errorf("a record of %d bytes", len(r))
+		}
+	}
+}
+
+// Stanzas and packets leave in the order in which they came.
+func TestOrder(t *testing.T) {
+	p := testPeer("bob@example.org/r")
+	o := newOutbox()
+	o.link(true)
+	var want []string
+	for i := range 50 {
+		text := fmt.Sprintf("packet %d", i)
+		if i%7 == 3 {
+			if err := o.send([]byte("<stanza n='" + text + "'/>")); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := o.packet(p, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, text)
+	}
+	out := string(bytes.Join(takeAll(o), nil))
+	var got []string
+	for out != "" {
+		if rest, ok := strings.CutPrefix(out, "<stanza n='"); ok {
+			text, after, _ := strings.Cut(rest, "'/>")
+			got, out = append(got, text), after
+			continue
+		}
+		_, rest, _ := strings.Cut(out, ":1'>")
+		encoded, rest, _ := strings.Cut(rest, "</p>")
+		payload, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := chunk.Split(payload, func(d []byte) { got = append(got, string(d)) }); err != nil {
+			t.Fatal(err)
+		}
+		_, out, _ = strings.Cut(rest, "</message>")
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// A full queue blocks the sender until the writer takes something, or the link is lost.
+func TestFullQueueBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testPeer("bob@example.org/r")
+		o := newOutbox()
+		o.link(true)
+		sent := 0
+		done := make(chan error, 1)
+		go func() {
+			for range 1000 {
+				if err := o.packet(p, make([]byte, 1400)); err != nil {
+					done <- err
+					return
+				}
+				sent++
+			}
+			done <- nil
+		}()
+		synctest.Wait()
+		if sent*1400 < maxQueuedBytes-1400 || sent*1400 > maxQueuedBytes+1400 {
+			t.Errorf("%d packets queued", sent)
+		}
+		before := sent
+		if record := o.take(t.Context(), nil); len(record) == 0 {
+			t.Error("nothing to take")
+		}
+		synctest.Wait()
+		if sent <= before {
+			t.Error("the sender still waits")
+		}
+		o.link(false) // from here on the oldest are dropped
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		o.close()
+		if err := o.packet(p, []byte("x")); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+// A small packet waits for company for packingDelay, no longer.
+func TestPackingDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := testPeer("bob@example.org/r")
+		o := newOutbox()
+		o.link(true)
+		began := time.Now()
+		for range 3 {
+			if err := o.packet(p, []byte("ack")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		record := o.take(context.Background(), nil)
+		if took := time.Since(began); took != packingDelay {
+			t.Errorf("taken after %v", took)
+		}
+		if n := bytes.Count(record, []byte("<message")); n != 1 {
+			t.Errorf("%d messages", n)
+		}
+	})
+}
+
+func TestPadder(t *testing.T) {
+	now := time.Now()
+	var p padder
+	pad := func(n int) int { return len(p.pad(make([]byte, n), now)) }
+	if got := pad(300); got != 300 {
+		t.Errorf("a small record alone is padded to %d", got)
+	}
+	if got := pad(4000); got != recordBytes {
+		t.Errorf("a full record is padded to %d", got)
+	}
+	if got := pad(300); got != recordBytes {
+		t.Errorf("a small record right after is padded to %d", got)
+	}
+	if got := pad(7900); got != maxMessageBytes {
+		t.Errorf("a large record is padded to %d", got)
+	}
+	now = now.Add(time.Second)
+	if got := pad(300); got != 300 {
+		t.Errorf("a small record later is padded to %d", got)
+	}
+	p.wrote(time.Second, now)
+	if got := pad(4000); got != 4000 {
+		t.Errorf("behind a server that limits bytes a record is padded to %d", got)
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d deadline
+		d.init()
+		passed := func() bool {
+			synctest.Wait()
+			select {
+			case <-d.passed():
+				return true
+			default:
+				return false
+			}
+		}
+		if d.set(time.Now().Add(time.Second)); passed() {
+			t.Error("too early")
+		}
+		if time.Sleep(2 * time.Second); !passed() {
+			t.Error("not passed")
+		}
+		if d.set(time.Time{}); passed() {
+			t.Error("not taken back")
+		}
+		if d.set(time.Now()); !passed() {
+			t.Error("now hasn't passed")
+		}
+		d.set(time.Now().Add(time.Second))
+		d.set(time.Now().Add(time.Hour))
+		if time.Sleep(2 * time.Second); passed() {
+			t.Error("the old deadline passed")
+		}
+		d.set(time.Time{})
+	})
+}
