@@ -116,7 +116,6 @@ func newHome(t testing.TB, s *testserver.Server, name, user string) *home {
 type result struct {
 	status         int
 	stdout, stderr string
-	signalled      bool
 }
 
 func (r result) String() string {
