@@ -40,7 +40,6 @@ type Endpoint struct {
 	book    *book
 
 	accepted chan *Conn
-	closing  chan struct{}
 	once     sync.Once
 	running  sync.WaitGroup
 }
@@ -54,7 +53,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Endpoint{cfg: cfg, cert: cert, closing: make(chan struct{}), accepted: make(chan *Conn, acceptQueue)}
+	e := &Endpoint{cfg: cfg, cert: cert, accepted: make(chan *Conn, acceptQueue)}
 	e.book = newBook(&e.cfg)
 	ready := make(chan struct{}) // the session may call back before it is assigned
 	s, err := startSession(ctx, &e.cfg, &receiver{e, ready})
@@ -65,6 +64,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 	e.packets = newPacketConn(newPeer(*s.self.Load()), s.out)
 	e.quic = &quic.Transport{Conn: e.packets, StatelessResetKey: resetKey(cfg.Identity)}
 	close(ready)
+	context.AfterFunc(s.ended, e.abandonAll)
 	if cfg.Serve {
 		if err := e.listen(); err != nil {
 			e.Close()
@@ -77,10 +77,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 // JID is our full JID.
 func (e *Endpoint) JID() jid.JID { return *e.session.self.Load() }
 
-// Done is closed when the session has ended for good, by [Endpoint.Close] or because the server doesn't let us in any more; Err says why then.
-func (e *Endpoint) Done() <-chan struct{} { return e.session.ended.Done() }
-
-// Err is why the session ended, after [Endpoint.Done]; nil after [Endpoint.Close].
+// Err is why the session ended by itself; nil while it lives and after [Endpoint.Close].
 func (e *Endpoint) Err() error {
 	select {
 	case <-e.session.ended.Done():
@@ -90,10 +87,20 @@ func (e *Endpoint) Err() error {
 	}
 }
 
+// abandonAll ends the connections when the session has ended by itself.
+func (e *Endpoint) abandonAll() {
+	if e.Err() == nil {
+		return
+	}
+	_, conns := e.book.connected()
+	for _, c := range conns {
+		c.abandon(e.lost())
+	}
+}
+
 // Close ends all connections and the session, and waits for all that belongs to them.
 func (e *Endpoint) Close() {
 	e.once.Do(func() {
-		close(e.closing)
 		timer := time.AfterFunc(closeTimeout, e.session.stop) // whatever the server does
 		defer timer.Stop()
 		_, conns := e.book.connected()
@@ -229,13 +236,13 @@ func (e *Endpoint) listen() error {
 	return nil
 }
 
-// Accept returns the next connection of a peer that was let in.
+// Accept returns the next connection of a peer that was let in. The error is that of ctx, or why the session ended.
 func (e *Endpoint) Accept(ctx context.Context) (*Conn, error) {
 	select {
 	case c := <-e.accepted:
 		return c, nil
-	case <-e.closing:
-		return nil, context.Canceled
+	case <-e.session.ended.Done():
+		return nil, e.lost()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

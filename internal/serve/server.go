@@ -30,6 +30,8 @@ const (
 	refusalGrace = 5 * time.Second
 	// maxConnections is how many connections are served at once.
 	maxConnections = 128
+	// maxServices is how many runs of git there are at once, waiting pushes not counted.
+	maxServices = 64
 )
 
 // A Server serves repositories to peers.
@@ -43,8 +45,9 @@ type Server struct {
 	Timeout  time.Duration
 	Log      *slog.Logger
 
-	pushes pushQueue
-	slots  chan struct{}
+	pushes   pushQueue
+	conns    chan struct{} // a slot for each connection
+	services chan struct{} // a slot for each run of git
 }
 
 // Admit tells whether packets from a bare JID are read: those of known peers.
@@ -63,25 +66,25 @@ func AdmitKnock(store *peers.Store) func(jid.JID, []byte) bool {
 // Run serves until ctx is done; then it lets what runs finish for a short time, cancels the rest
 // and returns when all has ended. The error is that of the endpoint if it ended by itself.
 func (s *Server) Run(ctx context.Context) error {
-	s.slots = make(chan struct{}, maxConnections)
+	s.conns, s.services = make(chan struct{}, maxConnections), make(chan struct{}, maxServices)
 	var conns sync.WaitGroup
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	var err error
 	for {
-		conn, acceptErr := s.accept(ctx)
+		conn, acceptErr := s.Endpoint.Accept(ctx)
 		if acceptErr != nil {
 			err = acceptErr
 			break
 		}
 		select {
-		case s.slots <- struct{}{}:
+		case s.conns <- struct{}{}:
 		default:
 			conn.Close(uint32(protocol.CodeBusy))
 			continue
 		}
 		conns.Go(func() {
-			defer func() { <-s.slots }()
+			defer func() { <-s.conns }()
 			s.serveConn(running, ctx, conn)
 		})
 	}
@@ -92,33 +95,6 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-func (s *Server) accept(ctx context.Context) (*transport.Conn, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(ctx, func() {})
-	defer stop()
-	type result struct {
-		conn *transport.Conn
-		err  error
-	}
-	accepted := make(chan result, 1)
-	go func() {
-		conn, err := s.Endpoint.Accept(ctx)
-		accepted <- result{conn, err}
-	}()
-	select {
-	case r := <-accepted:
-		return r.conn, r.err
-	case <-s.Endpoint.Done():
-		cancel(nil)
-		<-accepted
-		if err := s.Endpoint.Err(); err != nil {
-			return nil, err
-		}
-		return nil, errors.New("the session has ended")
-	}
 }
 
 // A client is the other side of a connection, as far as it is known.

@@ -57,7 +57,13 @@ func (v *service) serve(ctx, stopping context.Context) {
 		}
 	}
 	defer leave()
-	job.run(ctx, reader, log)
+	select {
+	case v.server.services <- struct{}{}:
+		defer func() { <-v.server.services }()
+		job.run(ctx, reader, log)
+	default:
+		v.refuse(log, &protocol.Refuse{Code: protocol.CodeBusy})
+	}
 }
 
 // authorise finds the repository and checks that the peer may do what it asks for.
