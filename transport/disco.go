@@ -4,7 +4,6 @@ import (
 	"crypto/sha1" // the hash that XEP-0115 requires
 	"encoding/base64"
 	"encoding/xml"
-	"slices"
 	"strings"
 
 	"gosrc.io/xmpp/stanza"
@@ -16,10 +15,10 @@ type xmlStart = xml.StartElement
 // capsNode is the node of our entity capabilities (XEP-0115).
 const capsNode = "git-remote-xmpp"
 
-// discoFeatures are what we support, sorted.
+// discoFeatures are what we support, sorted as XEP-0115 wants them.
 var discoFeatures = []string{
-	stanza.NSDiscoInfo,
 	"http://jabber.org/protocol/caps",
+	stanza.NSDiscoInfo,
 	"jabber:iq:version",
 	NS,
 	"urn:xmpp:ping",
@@ -29,7 +28,7 @@ var discoFeatures = []string{
 func capsElement(cfg *Config) string {
 	var ver strings.Builder
 	ver.WriteString("client/bot//" + cfg.Software + "<")
-	for _, f := range slices.Sorted(slices.Values(discoFeatures)) {
+	for _, f := range discoFeatures {
 		ver.WriteString(f + "<")
 	}
 	sum := sha1.Sum([]byte(ver.String()))

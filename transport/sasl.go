@@ -27,6 +27,7 @@ func authenticate(s *stream, cfg *Config, state tls.ConnectionState, offered *fe
 	if !ok {
 		return fmt.Errorf("the server offers no mechanism that we know: %s", clean(strings.Join(offered.Mechanisms, " ")))
 	}
+	cfg.Log.Debug("authenticating", "mechanism", mechanism.Name, "offered", strings.Join(offered.Mechanisms, " "), "bindings", fmt.Sprint(offered.Bindings))
 	client := sasl.NewClient(mechanism, sasl.TLSState(state), sasl.RemoteMechanisms(offered.Mechanisms...),
 		sasl.Credentials(func() (username, password, identity []byte) {
 			return []byte(cfg.Account.Localpart()), []byte(cfg.Password), nil
@@ -69,7 +70,8 @@ func authenticate(s *stream, cfg *Config, state tls.ConnectionState, offered *fe
 
 // choose picks the best mechanism that both sides have. One with channel binding is
 // used if the server supports the kind of binding that goes with the version of TLS: tls-exporter
-// with 1.3 (RFC 9266), where the server must say so (XEP-0440), tls-unique with 1.2.
+// with 1.3 (RFC 9266), where the server must say so (XEP-0440: ejabberd 23.01 offers -PLUS under TLS 1.3
+// and fails it), tls-unique with 1.2.
 func choose(offered *features, tlsVersion uint16) (sasl.Mechanism, bool) {
 	binding := tlsVersion < tls.VersionTLS13 && len(offered.Bindings) == 0
 	for _, b := range offered.Bindings {
