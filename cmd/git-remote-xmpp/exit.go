@@ -40,7 +40,7 @@ func exitStatus(err error) int {
 	switch {
 	case err == nil, errors.Is(err, pflag.ErrHelp):
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &url), errors.As(err, &value), errors.Is(err, helper.ErrUsage):
+	case errors.As(err, &usage), errors.As(err, &url), errors.As(err, &value), errors.Is(err, helper.ErrUsage), errors.Is(err, peers.ErrBadInvite):
 		return exitUsage
 	case errors.Is(err, transport.ErrServer), errors.Is(err, config.ErrNoAccount), errors.Is(err, config.ErrNoPassword), errors.Is(err, config.ErrBadPassword):
 		return exitServer
@@ -61,6 +61,7 @@ func report(w io.Writer, err error) {
 	text := err.Error()
 	var changed *transport.KeyChangedError
 	switch {
+	case errors.As(err, new(*inviteKeyError)):
 	case errors.As(err, &changed):
 		text = keyChangedText(changed)
 	case errors.Is(err, context.Canceled):
@@ -68,6 +69,19 @@ func report(w io.Writer, err error) {
 	}
 	fmt.Fprintf(w, "git-remote-xmpp: %s\n", strings.ReplaceAll(strings.TrimSpace(text), "\n", ": "))
 }
+
+// An inviteKeyError says that the peer has another key than an invite names.
+type inviteKeyError struct {
+	name string
+	err  error
+}
+
+func (e *inviteKeyError) Error() string {
+	return fmt.Sprintf("WARNING: THE KEY OF %s IS NOT THE ONE IN THE INVITE! Somebody may be pretending to be it, "+
+		"or the invite is older than the key. Nothing was sent. Ask its owner for a new invite", e.name)
+}
+
+func (e *inviteKeyError) Unwrap() error { return e.err }
 
 // keyChangedText is as loud as it deserves.
 func keyChangedText(e *transport.KeyChangedError) string {

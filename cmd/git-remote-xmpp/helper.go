@@ -12,6 +12,7 @@ import (
 	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/helper"
+	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
@@ -23,7 +24,12 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	if err != nil {
 		return err
 	}
-	s, err := load(ctx, std)
+	if remote.Invite != "" {
+		if _, err := peers.ParseToken(remote.Invite); err != nil {
+			return fmt.Errorf("%s: %w", displayName(remote), err)
+		}
+	}
+	s, err := load(ctx, std, config.Settings.RequireAccount)
 	if err != nil {
 		return err
 	}
@@ -36,15 +42,18 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	switch {
 	case err == nil:
 		h.Rewrite = local.RewriteAdvertisement
-		if h.Open.Client, err = local.UUID(ctx); err != nil {
-			return err
-		}
 	case !errors.Is(err, repo.ErrNotRepository):
 		return err
 	}
 	d := &dialer{setup: s, remote: remote, remoteName: remoteName, url: url}
 	defer d.close()
-	h.Dial = d.dial
+	h.Dial = func(ctx context.Context, service protocol.Service) (helper.Stream, error) {
+		stream, err := d.dial(ctx, service)
+		if err == nil && local != nil { // a repository gets its UUID when it is needed, not by a failed attempt
+			h.Open.Client, err = local.UUID(ctx)
+		}
+		return stream, err
+	}
 	return h.Run(ctx)
 }
 
@@ -67,7 +76,7 @@ type dialer struct {
 	session  *client.Session
 }
 
-func (d *dialer) dial(ctx context.Context, _ protocol.Service) (helper.Stream, error) {
+func (d *dialer) dial(ctx context.Context, service protocol.Service) (helper.Stream, error) {
 	resource, err := runResource()
 	if err != nil {
 		return nil, err
@@ -84,8 +93,10 @@ func (d *dialer) dial(ctx context.Context, _ protocol.Service) (helper.Stream, e
 		Invite: d.remote.Invite, Software: software(),
 	})
 	if err != nil {
+		d.log.Debug("not connected", "to", d.remote.Address.String(), "err", err)
 		return nil, d.explain(err)
 	}
+	d.log.Debug("connected", "peer", d.session.Peer().String(), "service", service.String())
 	if d.remote.Invite != "" {
 		if err := d.stripInvite(ctx); err != nil {
 			d.log.Warn("invite left in the remote's url", "err", err)
@@ -99,6 +110,8 @@ func (d *dialer) explain(err error) error {
 	name := displayName(d.remote)
 	var refusal *protocol.Refuse
 	switch {
+	case errors.Is(err, transport.ErrKeyChanged) && d.remote.Invite != "":
+		return &inviteKeyError{name, err}
 	case errors.As(err, &refusal), errors.Is(err, transport.ErrKeyChanged):
 		return err
 	case errors.Is(err, transport.ErrNobody):

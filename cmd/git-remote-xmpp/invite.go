@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,6 +32,11 @@ func inviteCommand(ctx context.Context, std stdio, args []string) error {
 	if len(rest) == 1 {
 		path = rest[0]
 	}
+	s, err := load(ctx, std, config.Settings.RequireAccount)
+	if err != nil {
+		return err
+	}
+	defer s.close()
 	r, err := repo.Open(ctx, path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -39,15 +45,7 @@ func inviteCommand(ctx context.Context, std stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := load(ctx, std)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	if err := s.settings.RequireAccount(); err != nil {
-		return err
-	}
-	request := peers.InviteRequest{RepoUUID: id, RepoName: serve.FolderName(r), Access: peers.Write, Label: label, Expires: expires}
+	request := peers.InviteRequest{RepoUUID: id, RepoName: serve.DefaultName(r, id), Access: peers.Write, Label: label, Expires: expires}
 	if read {
 		request.Access = peers.Read
 	}
@@ -60,6 +58,9 @@ func (s *setup) printInvite(ctx context.Context, std stdio, request peers.Invite
 		return err
 	}
 	secret, err := s.store.NewInvite(ctx, request)
+	if errors.Is(err, peers.ErrBadInviteRequest) || errors.Is(err, peers.ErrBadLabel) && !errors.Is(err, peers.ErrCorrupt) {
+		return usagef("invite: %v", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,10 @@ func isHelperCall(args []string) bool {
 	return !isCommand && !strings.HasPrefix(args[0], "-")
 }
 
-func helpCommand(_ context.Context, std stdio, _ []string) error {
+func helpCommand(_ context.Context, std stdio, args []string) error {
+	if len(args) > 0 {
+		return usagef("help: unexpected argument %q", args[0])
+	}
 	fmt.Fprint(std.out, "git-remote-xmpp: push to, fetch from and clone git repositories over XMPP\n\n"+
 		"  git clone 'xmpp::user@host/repo?invite=...'    git push, git fetch: as with any remote\n\n")
 	for _, c := range commands() {
@@ -116,7 +119,10 @@ func helpCommand(_ context.Context, std stdio, _ []string) error {
 	return nil
 }
 
-func versionCommand(_ context.Context, std stdio, _ []string) error {
+func versionCommand(_ context.Context, std stdio, args []string) error {
+	if len(args) > 0 {
+		return usagef("version: unexpected argument %q", args[0])
+	}
 	_, err := fmt.Fprintln(std.out, software())
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/internal/serve"
 	"github.com/gofrs/flock"
@@ -30,15 +31,18 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	catalog, err := f.catalog(ctx, paths)
-	if err != nil {
+	if err := f.check(paths); err != nil {
 		return err
 	}
-	s, err := load(ctx, std)
+	s, err := load(ctx, std, config.Settings.RequireAccount)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	catalog, err := f.catalog(ctx, paths)
+	if err != nil {
+		return err
+	}
 	if !s.settings.Trace.Enabled {
 		s.log = slog.New(slog.NewTextHandler(std.err, nil))
 	}
@@ -68,16 +72,23 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	return server.Run(ctx)
 }
 
-// catalog is what the flags and arguments ask to serve.
-func (f serveFlags) catalog(ctx context.Context, paths []string) (*serve.Catalog, error) {
+// check refuses flags and arguments that don't go together.
+func (f serveFlags) check(paths []string) error {
 	switch {
 	case f.basePath != "" && (len(paths) > 0 || f.name != ""):
-		return nil, usagef("serve: --base-path goes with neither a repository nor --name")
+		return usagef("serve: --base-path goes with neither a repository nor --name")
 	case f.exportAll && f.basePath == "":
-		return nil, usagef("serve: --export-all goes with --base-path")
+		return usagef("serve: --export-all goes with --base-path")
 	case f.name != "" && len(paths) > 1:
-		return nil, usagef("serve: --name goes with one repository")
+		return usagef("serve: --name goes with one repository")
+	case f.name != "" && !serve.ValidName(f.name):
+		return usagef("serve: --name %q: not a plain relative name", f.name)
 	}
+	return nil
+}
+
+// catalog is what the flags and arguments ask to serve.
+func (f serveFlags) catalog(ctx context.Context, paths []string) (*serve.Catalog, error) {
 	if f.basePath != "" {
 		return serve.NewBaseCatalog(f.basePath, f.exportAll)
 	}

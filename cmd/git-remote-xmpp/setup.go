@@ -43,12 +43,18 @@ type setup struct {
 	logFile  *os.File
 }
 
-// load reads the settings and opens the identity and the peers, which are made at first use.
-func load(ctx context.Context, std stdio) (*setup, error) {
+// load reads the settings and opens the identity and the peers, which are made at first use, and not before the
+// settings pass the checks.
+func load(ctx context.Context, std stdio, checks ...func(config.Settings) error) (*setup, error) {
 	s := &setup{log: slog.New(slog.DiscardHandler)}
 	var err error
 	if s.settings, err = config.Load(ctx, "", nil); err != nil {
 		return nil, err
+	}
+	for _, check := range checks {
+		if err := check(s.settings); err != nil {
+			return nil, err
+		}
 	}
 	if s.dirs, err = config.FindDirs(nil); err != nil {
 		return nil, err
@@ -56,7 +62,11 @@ func load(ctx context.Context, std stdio) (*setup, error) {
 	if err := s.dirs.MakeData(); err != nil {
 		return nil, err
 	}
-	if s.identity, err = peers.LoadIdentity(s.dirs.Data, os.Getenv("GIT_XMPP_IDENTITY")); err != nil {
+	given := os.Getenv("GIT_XMPP_IDENTITY")
+	if s.identity, err = peers.LoadIdentity(s.dirs.Data, given); err != nil {
+		if given != "" {
+			err = &usageError{err.Error()}
+		}
 		return nil, err
 	}
 	s.store = peers.Open(s.dirs.Data)
@@ -102,7 +112,7 @@ func (s *setup) transportConfig(ctx context.Context, resource string) (transport
 	}
 	var err error
 	if cfg.Password, err = config.Password(ctx, s.settings); err != nil {
-		return cfg, fmt.Errorf("%s: %w", s.settings.Account, err)
+		return cfg, err
 	}
 	if cfg.Server = s.settings.Server.HostPort; s.settings.Server.DirectTLS {
 		cfg.Server = "tls://" + cfg.Server
@@ -122,7 +132,11 @@ func (s *setup) transportConfig(ctx context.Context, resource string) (transport
 
 // start logs in and tells git's credential helpers whether the password was right.
 func (s *setup) start(ctx context.Context, cfg transport.Config) (*transport.Endpoint, error) {
+	s.log.Debug("log in", "account", cfg.Account.String(), "server", cfg.Server)
 	e, err := transport.Start(ctx, cfg)
+	if err == nil {
+		s.log.Debug("logged in", "jid", e.JID().String())
+	}
 	switch {
 	case errors.Is(err, transport.ErrPassword):
 		err = errors.Join(err, config.RejectPassword(ctx, s.settings, cfg.Password))

@@ -161,6 +161,7 @@ func (s *Session) readHello(control *transport.Stream) {
 		switch m := m.(type) {
 		case *protocol.Refuse:
 			s.fail(m)
+			s.conn.Close(0) // nothing follows: whoever waits on another stream learns it now
 			return
 		case *protocol.Hello:
 			if m.Major == protocol.Major {
@@ -222,6 +223,10 @@ func (s *Session) Close() {
 func (s *Session) explain(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
+	}
+	var refusal *protocol.Refuse
+	if errors.As(s.failure(), &refusal) {
+		return refusal
 	}
 	err = s.conn.Explain(err)
 	var closed *transport.ClosedError

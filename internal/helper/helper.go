@@ -35,7 +35,7 @@ type Helper struct {
 	Err io.Writer // lines for people
 	// Dial opens a stream to the peer. It is called once, when git wants a service.
 	Dial func(ctx context.Context, service protocol.Service) (Stream, error)
-	// Open is what to ask the peer for; the service is filled in.
+	// Open is what to ask the peer for, read when Dial has returned; the service is filled in.
 	Open protocol.Open
 	// Rewrite copies the advertisement of receive-pack from in to out in the form that git shall see, and
 	// not a byte more. It is called unless the peer wants plain git's semantics.

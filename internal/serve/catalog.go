@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -74,11 +75,24 @@ func openEntry(ctx context.Context, p, name string) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	folder := FolderName(r)
-	if name == "" {
-		name = folder
+	if name == "" || !ValidName(name) {
+		name = DefaultName(r, id)
 	}
-	return Entry{Repo: r, UUID: id, Name: name, aliases: []string{folder}}, nil
+	return Entry{Repo: r, UUID: id, Name: name, aliases: []string{FolderName(r)}}, nil
+}
+
+// ValidName tells whether peers can be told of a repository by this name: a plain relative path (SPEC.md of package protocol).
+func ValidName(name string) bool {
+	probe := &protocol.Open{Service: protocol.UploadPack, Repository: name}
+	return name != "" && protocol.Write(io.Discard, probe) == nil
+}
+
+// DefaultName is the name of a repository that was given none: its folder's, or its UUID if peers can't be told that.
+func DefaultName(r *repo.Repo, uuid string) string {
+	if name := FolderName(r); ValidName(name) {
+		return name
+	}
+	return uuid
 }
 
 // FolderName is what a repository is called without any other name: that of its work tree's or

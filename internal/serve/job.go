@@ -15,6 +15,10 @@ import (
 	"git-remote-xmpp/transport"
 )
 
+// inputGrace is how long a cancelled push has to end by itself when its input has ended. git removes its quarantine
+// then; at a signal it doesn't (since 2.39, tmp-objdir.c).
+const inputGrace = 2 * time.Second
+
 // A job is one run of git for a peer.
 type job struct {
 	*service
@@ -67,7 +71,9 @@ func codeOf(cause error) protocol.Code {
 
 // git runs the service. The result is git's exit status.
 func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *protocol.Reader) (int, error) {
-	cmd, err := j.entry.Repo.Command(ctx, repo.Service(j.open.Service), int(j.open.GitProtocol), j.sender, j.policy, j.server.Hooks)
+	signalled, signal := context.WithCancel(context.WithoutCancel(ctx))
+	defer signal()
+	cmd, err := j.entry.Repo.Command(signalled, repo.Service(j.open.Service), int(j.open.GitProtocol), j.sender, j.policy, j.server.Hooks)
 	if err != nil {
 		return 0, err
 	}
@@ -84,7 +90,7 @@ func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *p
 	}
 	var input, output, guard sync.WaitGroup
 	ended := make(chan struct{})
-	guard.Go(func() { pipes.guard(ctx, cmd, ended) })
+	guard.Go(func() { j.guard(ctx, cmd, pipes, signal, ended) })
 	input.Go(func() {
 		if err := j.feed(reader, pipes.stdin); err != nil {
 			cancel(err)
@@ -97,6 +103,7 @@ func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *p
 		output.Go(func() {
 			if err := j.drain(from, frame); err != nil {
 				cancel(err)
+				_, _ = io.Copy(io.Discard, from) // git ends by itself, not by SIGPIPE
 			}
 		})
 	}
@@ -127,21 +134,31 @@ func openPipes(cmd *exec.Cmd) (p pipes, err error) {
 	return p, errors.Join(errs[:]...)
 }
 
-// guard sees to it that a cancelled command ends. Cancelling ctx has asked it to, by which git cleans up;
-// what is there after that time is killed, and its pipes are closed whoever else holds them.
-func (p pipes) guard(ctx context.Context, cmd *exec.Cmd, ended <-chan struct{}) {
+// guard sees to it that a cancelled command ends: a push by the end of its input, everything by a signal; what is there
+// after that time is killed, and its pipes are closed whoever else holds them.
+func (j *job) guard(ctx context.Context, cmd *exec.Cmd, p pipes, signal func(), ended <-chan struct{}) {
 	select {
 	case <-ended:
 		return
 	case <-ctx.Done():
 	}
-	select {
-	case <-ended:
-	case <-time.After(repo.StopGrace):
+	_ = p.stdin.Close() // feed may have done so
+	if j.open.Service == protocol.ReceivePack {
+		wait(ended, inputGrace)
 	}
+	signal()
+	wait(ended, repo.StopGrace)
 	_ = repo.KillGroup(cmd) // no error if nothing is left
 	_ = p.stdout.Close()
 	_ = p.stderr.Close()
+}
+
+// wait waits for an event, but not for long.
+func wait(event <-chan struct{}, most time.Duration) {
+	select {
+	case <-event:
+	case <-time.After(most):
+	}
 }
 
 // feed copies what the peer sends to git's standard input until the peer ends its direction. That git doesn't
