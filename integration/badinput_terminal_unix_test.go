@@ -20,7 +20,7 @@ func TestNoPassword(t *testing.T) {
 	b.home.git(b.dir, "config", "--global", "--unset", "xmpp.sslCAInfo")
 	b.home.git(b.dir, "config", "xmpp.uuid", "123e4567-e89b-12d3-a456-426614174000")
 	b.home.xmpp(b.dir, "peers") // makes the key
-	b.status, b.line, b.within = 3, "alice@localhost: no password; store one: git-remote-xmpp login (git: ", 3*time.Second
+	b.status, b.line, b.within = 3, "alice@localhost: no password: set GIT_XMPP_PASSWORD, or store it with git's credential helpers (git: ", 3*time.Second
 	b.prepare = func(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 	b.check(t)
 	b.env, b.line = []string{"GIT_XMPP_PASSWORD=two\nlines-secret"}, "GIT_XMPP_PASSWORD: the password contains a line break or NUL"

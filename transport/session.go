@@ -197,8 +197,11 @@ func (s *session) write(ctx context.Context, l *link) error {
 		pad.wrote(now.Sub(start), now)
 	}
 	if ctx.Err() == nil && s.out.isClosed() {
-		_ = l.conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+		_ = l.conn.SetDeadline(time.Now().Add(closeTimeout))
 		_, _ = l.conn.Write([]byte("<presence type='unavailable'/>" + stanza.StreamClose)) // a courtesy
+		// The server ends the stream when it has read all. Closing before that, with something of the server's unread,
+		// would reset the connection, and what is on its way would be lost.
+		return nil
 	}
 	return errClosed
 }

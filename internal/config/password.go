@@ -18,7 +18,7 @@ const (
 var (
 	// ErrNoPassword says that neither the environment nor git's credential
 	// helpers nor the user has a password for the account.
-	ErrNoPassword = errors.New("no password; store one: git-remote-xmpp login")
+	ErrNoPassword = errors.New("no password: set GIT_XMPP_PASSWORD, or store it with git's credential helpers")
 	// ErrBadPassword says that a password has a character in it that git's
 	// credential protocol has no way to write: a line break or NUL.
 	ErrBadPassword = errors.New("the password contains a line break or NUL")

@@ -15,8 +15,10 @@ const (
 )
 
 // StopGrace is how long a cancelled git service has to clean up after itself:
-// on SIGTERM git removes its locks and its quarantine, on SIGKILL it doesn't.
-const StopGrace = 5 * time.Second
+// on SIGTERM git removes its locks, on SIGKILL it doesn't. Its quarantine it
+// removes on neither (since 2.39), only when it ends by itself: for that the
+// caller ends its input first.
+const StopGrace = 4 * time.Second
 
 // HooksDir is a folder of ours that outlives the process, in which the folders
 // of hooks for receive-pack are made. Nobody else may write there.

@@ -17,7 +17,7 @@ import (
 
 // inputGrace is how long a cancelled push has to end by itself when its input has ended. git removes its quarantine
 // then; at a signal it doesn't (since 2.39, tmp-objdir.c).
-const inputGrace = 2 * time.Second
+const inputGrace = time.Second
 
 // A job is one run of git for a peer.
 type job struct {

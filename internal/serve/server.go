@@ -25,7 +25,7 @@ const (
 	helloTimeout = 60 * time.Second
 	openTimeout  = 60 * time.Second
 	// finishGrace is how long what runs may go on after the server was told to stop; then it is cancelled.
-	finishGrace = 3 * time.Second
+	finishGrace = 2 * time.Second
 	// refusalGrace is how long a refused peer has to read why before the connection is closed.
 	refusalGrace = 5 * time.Second
 	// maxConnections is how many connections are served at once.
