@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path"
 	"time"
 
 	"git-remote-xmpp/internal/config"
@@ -11,6 +13,7 @@ import (
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/internal/serve"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 )
 
 func inviteCommand(ctx context.Context, std stdio, args []string) error {
@@ -28,18 +31,18 @@ func inviteCommand(ctx context.Context, std stdio, args []string) error {
 	if len(rest) > 1 {
 		return usagef("invite: one repository at a time")
 	}
-	path := "."
+	dir := "."
 	if len(rest) == 1 {
-		path = rest[0]
+		dir = rest[0]
 	}
 	s, err := load(ctx, std, config.Settings.RequireAccount)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	r, err := repo.Open(ctx, path)
+	r, err := repo.Open(ctx, dir)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", dir, err)
 	}
 	id, err := r.UUID(ctx)
 	if err != nil {
@@ -66,6 +69,12 @@ func (s *setup) printInvite(ctx context.Context, std stdio, request peers.Invite
 	}
 	token := peers.Token{Key: s.identity.Key, Resource: resource, Secret: secret}
 	url := config.Remote{Address: s.settings.Account, Repo: request.RepoName, Invite: token.String()}
-	_, err = fmt.Fprintln(std.out, url)
-	return err
+	if _, err := fmt.Fprintln(std.out, url); err != nil {
+		return err
+	}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		// Without the folder's name git makes one with the invite in it.
+		fmt.Fprintf(std.err, "it works once, until %s: git clone '%s' %s\n", time.Now().Add(request.Expires).Format(time.DateTime), url, path.Base(request.RepoName))
+	}
+	return nil
 }
