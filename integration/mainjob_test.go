@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -72,4 +73,24 @@ func mainJob(t *testing.T, s *testserver.Server, guest string, bare bool) {
 		home.git(dir, "fsck", "--strict")
 	}
 	d.stop()
+}
+
+// Without an argument serve and invite mean the repository that one stands in, as git does.
+func TestInASubfolder(t *testing.T) {
+	s := startServer(t, testserver.Prosody, testserver.Options{})
+	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
+	served := bob.newRepo("proj")
+	below := filepath.Join(served, "below")
+	if err := os.Mkdir(below, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	bob.serve(below)
+	alice.git(alice.dir, "clone", "--quiet", bob.xmpp(below, "invite", "--label", "her"), "clone")
+	clone := filepath.Join(alice.dir, "clone")
+	pushed := alice.commit(clone, "here")
+	alice.git(clone, "push", "--quiet", "origin", "main")
+	if got := bob.git(below, "rev-parse", "main"); got != pushed {
+		t.Errorf("main is %s, want %s", got, pushed)
+	}
+	mustSay(t, bob.xmpp(below, "peers"), "her", "alice@localhost", "write: 1")
 }

@@ -31,18 +31,14 @@ func inviteCommand(ctx context.Context, std stdio, args []string) error {
 	if len(rest) > 1 {
 		return usagef("invite: one repository at a time")
 	}
-	dir := "."
-	if len(rest) == 1 {
-		dir = rest[0]
-	}
 	s, err := load(ctx, std, config.Settings.RequireAccount)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	r, err := repo.Open(ctx, dir)
+	r, err := openArgument(ctx, rest)
 	if err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
+		return err
 	}
 	id, err := r.UUID(ctx)
 	if err != nil {
@@ -77,4 +73,20 @@ func (s *setup) printInvite(ctx context.Context, std stdio, request peers.Invite
 		fmt.Fprintf(std.err, "it works once, until %s: git clone '%s' %s\n", time.Now().Add(request.Expires).Format(time.DateTime), url, path.Base(request.RepoName))
 	}
 	return nil
+}
+
+// openArgument opens the repository that an argument names, or the one that we stand in.
+func openArgument(ctx context.Context, args []string) (*repo.Repo, error) {
+	if len(args) == 0 {
+		r, err := repo.FromEnv(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%w: stand in one, or name one", err)
+		}
+		return r, nil
+	}
+	r, err := repo.Open(ctx, args[0])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", args[0], err)
+	}
+	return r, nil
 }

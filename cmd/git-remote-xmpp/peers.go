@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/peers"
-	"git-remote-xmpp/internal/repo"
 	"github.com/spf13/pflag"
 )
 
@@ -85,9 +84,9 @@ func (s *setup) removePeer(ctx context.Context, args []string) error {
 }
 
 func repositoryID(ctx context.Context, path string) (string, error) {
-	r, err := repo.Open(ctx, path)
+	r, err := openArgument(ctx, []string{path})
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return "", err
 	}
 	return r.UUID(ctx)
 }

@@ -93,7 +93,11 @@ func (f serveFlags) catalog(ctx context.Context, paths []string) (*serve.Catalog
 		return serve.NewBaseCatalog(f.basePath, f.exportAll)
 	}
 	if len(paths) == 0 {
-		paths = []string{"."}
+		here, err := openArgument(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		paths = []string{here.Dir}
 	}
 	return serve.NewCatalog(ctx, paths, f.name)
 }

@@ -18,6 +18,23 @@ type treeError struct{ err error }
 func (e *treeError) Error() string { return "work tree: " + e.err.Error() }
 func (e *treeError) Unwrap() error { return e.err }
 
+// stoppedError is the error of a git command in a work tree, and what git said.
+type stoppedError struct {
+	err  error
+	said string // at most maxComplaintBytes
+}
+
+func (e *stoppedError) Error() string { return e.err.Error() }
+func (e *stoppedError) Unwrap() error { return e.err }
+
+// untouched reports whether git gave up before it changed a file: it found one that it would have overwritten (the
+// messages of unpack-trees.c for read-tree), or the index locked. Such a tree must not be reset: that would take an edit away.
+func (e *stoppedError) untouched() bool {
+	return slices.ContainsFunc([]string{
+		"not uptodate", "would be overwritten", "would lose untracked files", "index.lock'",
+	}, func(part string) bool { return strings.Contains(e.said, part) })
+}
+
 // alongTrees adds to a plan the work trees that must follow when a branch goes
 // from one commit to another. why says what stands against moving the branch,
 // for the pusher; it is "" if nothing does.
@@ -120,6 +137,10 @@ func (r *receiver) checkOut(ctx context.Context, t workTree, from, to string) (u
 		return func() {}, r.runPushToCheckout(ctx, t, path, to) // what a hook did can't be undone
 	}
 	if err := r.inTree(ctx, t, "read-tree", "-u", "-m", from, to); err != nil {
+		var stopped *stoppedError
+		if errors.As(err, &stopped) && stopped.untouched() {
+			return nil, err // what was edited since the checks stays as it is
+		}
 		// Half of the files may be there, the index isn't: give it the new
 		// tree, so that git knows which files to take away again.
 		if r.inTree(ctx, t, "read-tree", "--reset", to) == nil {
@@ -142,15 +163,26 @@ func (r *receiver) runPushToCheckout(ctx context.Context, t workTree, path, to s
 }
 
 // inTree runs git in a work tree, in a group of its own: a signal that ends
-// the push must not end it half-way.
+// the push must not end it half-way. The error is a [*stoppedError].
 func (r *receiver) inTree(ctx context.Context, t workTree, args ...string) error {
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = t.path, slices.Concat(r.repo.env, t.environ()), pipeGrace
+	cmd.Dir, cmd.WaitDelay = t.path, pipeGrace
+	cmd.Env = append(slices.Concat(r.repo.env, t.environ()), "LC_ALL=C") // untouched reads what git says
+	var said headWriter
+	cmd.Stderr = &said
 	ownGroup(cmd)
 	if err := cmd.Run(); err != nil {
-		return describe(ctx, args, err)
+		return &stoppedError{describe(ctx, args, err), said.String()}
 	}
 	return nil
+}
+
+// headWriter keeps the first maxComplaintBytes of what is written to it.
+type headWriter struct{ strings.Builder }
+
+func (w *headWriter) Write(p []byte) (int, error) {
+	_, _ = w.Builder.Write(p[:min(len(p), maxComplaintBytes-w.Len())]) // a strings.Builder doesn't fail
+	return len(p), nil
 }
 
 func (t workTree) environ() []string {

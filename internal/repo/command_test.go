@@ -94,3 +94,20 @@ func TestOwnHiddenRefsStayHidden(t *testing.T) {
 	w.diverge()
 	w.mustPush(toMain, "[new reference] main -> "+syncedRef) // the hook is no pusher
 }
+
+// While a hook hangs, git must send nothing by itself: whoever watches the push would take it for progress.
+func TestCommandSendsNoKeepAlives(t *testing.T) {
+	w := newWorld(t)
+	repo, err := Open(t.Context(), w.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	git(t, w.server, "config", "receive.keepAlive", "1")
+	cmd, err := repo.Command(t.Context(), ReceivePack, 0, Sender{testJID, aliceUUID, testKey, "alice"}, Policy{}, HooksDir(w.data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(cmd.Args, "receive.keepAlive=0") {
+		t.Errorf("git runs with %q", cmd.Args)
+	}
+}

@@ -39,20 +39,20 @@ type Repo struct {
 func Open(ctx context.Context, path string) (*Repo, error) {
 	path, err := realPath(path)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, ErrNotRepository)
+		return nil, ErrNotRepository
 	}
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		if filepath.Base(path) != ".git" {
-			return nil, fmt.Errorf("open %s: %w", path, ErrNotRepository)
+			return nil, ErrNotRepository
 		}
 		path = filepath.Dir(path) // the link in a linked work tree or submodule
 	}
 	r, here, err := find(ctx, path, Environ())
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+	if err == nil && !here {
+		err = ErrNotRepository
 	}
-	if !here {
-		return nil, fmt.Errorf("open %s: %w", path, ErrNotRepository)
+	if err != nil {
+		return nil, err
 	}
 	return r, nil
 }
