@@ -176,7 +176,8 @@ func (o *outbox) releaseLocked(item outgoing) {
 	o.payloads.Put((*[chunk.MaxPayloadBytes]byte)(item.payload[:chunk.MaxPayloadBytes]))
 }
 
-// take fills record with the next stanzas: as many whole ones as fit in recordBytes, at least one. It waits for one; the result is
+// take fills record with the next stanzas: as many whole ones as fit in recordBytes, at least one, which may be of up to
+// maxMessageBytes. It waits for one; the result is
 // empty at the end: the outbox is closed and empty, the link is gone or ctx is done.
 func (o *outbox) take(ctx context.Context, record []byte) []byte {
 	for {
@@ -212,25 +213,46 @@ func (o *outbox) tryTake(record []byte) (filled []byte, wait time.Duration, more
 		o.flushLocked(nil)
 	}
 	taken := 0
-	for _, item := range o.queue {
+	for taken < len(o.queue) {
+		item := o.queue[taken]
 		n := len(item.stanza)
 		if item.to != nil {
-			n = item.to.messageBytes(len(item.payload))
+			n = item.to.envelopeBytes() + payloadBytes(len(item.payload))
 		}
 		if len(record) > 0 && len(record)+n > recordBytes {
 			break
 		}
-		if item.to != nil {
-			record = item.to.appendMessage(record, item.payload)
-		} else {
+		if item.to == nil {
 			record = append(record, item.stanza...)
+			o.releaseLocked(item)
+			taken++
+			continue
 		}
-		o.releaseLocked(item)
-		taken++
+		var payloads int
+		record, payloads = o.appendMessageLocked(record, taken)
+		taken += payloads
 	}
 	o.queue = append(o.queue[:0], o.queue[taken:]...)
 	o.changed.Broadcast()
 	return record, 0, !o.closed
+}
+
+// appendMessageLocked adds a message with the payload at a place of the queue and those behind it that are for the same peer,
+// as far as they fit. It returns how many.
+func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads int) {
+	to := o.queue[at].to
+	begin := len(record)
+	record = to.appendOpen(record)
+	for _, item := range o.queue[at:min(at+maxPayloads, len(o.queue))] {
+		size := len(record) - begin + payloadBytes(len(item.payload)) + len(messageClose)
+		if item.to != to || payloads > 0 && (size > maxMessageBytes || begin+size > maxMessageBytes) {
+			break
+		}
+		record = appendPayload(record, item.payload)
+		o.releaseLocked(item)
+		payloads++
+	}
+	return append(record, messageClose...), payloads
 }
 
 // dueLocked is how long the oldest pending payload may still wait for company.

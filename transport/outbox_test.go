@@ -63,23 +63,23 @@ func TestStanzaLimits(t *testing.T) {
 	}
 }
 
-// Two full packets to an ordinary address fill one record.
-func TestTwoPacketsFillARecord(t *testing.T) {
+// Two full packets to an ordinary address fill one record, and four one of the largest stanzas.
+func TestPacketsFillRecords(t *testing.T) {
 	p := testPeer("bob@example.org/git-0123456789abcdef")
 	o := newOutbox()
 	o.link(true)
-	for range 4 {
+	for range 6 {
 		if err := o.packet(p, make([]byte, packetSize(p))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	records := takeAll(o)
 	if len(records) != 2 {
-		t.Fatalf("%d records for 4 packets", len(records))
+		t.Fatalf("%d records for 6 packets", len(records))
 	}
-	for _, r := range records {
-		if len(r) > recordBytes || len(r) < recordBytes*95/100 {
-			t.Errorf("a record of %d bytes", len(r))
+	for i, limit := range []int{maxMessageBytes, recordBytes} {
+		if n := len(records[i]); n > limit || n < limit*95/100 {
+			t.Errorf("a record of %d bytes", n)
 		}
 	}
 }
@@ -109,8 +109,8 @@ func TestOrder(t *testing.T) {
 			got, out = append(got, text), after
 			continue
 		}
-		_, rest, _ := strings.Cut(out, ":1'>")
-		encoded, rest, _ := strings.Cut(rest, "</p>")
+		_, rest, _ := strings.Cut(out, payloadOpen)
+		encoded, rest, _ := strings.Cut(rest, payloadClose)
 		payload, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +118,7 @@ func TestOrder(t *testing.T) {
 		if err := chunk.Split(payload, func(d []byte) { got = append(got, string(d)) }); err != nil {
 			t.Fatal(err)
 		}
-		_, out, _ = strings.Cut(rest, "</message>")
+		out = strings.TrimPrefix(rest, messageClose)
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)

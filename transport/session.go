@@ -232,7 +232,7 @@ func (s *session) watch(ctx context.Context, heard *atomic.Int64) error {
 
 // read is the only reader of a link: it hands everything on in order.
 func (s *session) read(l *link, heard *atomic.Int64) error {
-	payload := make([]byte, 0, maxMessageBytes)
+	payloads := &payloadBuffer{}
 	for {
 		start, err := l.next()
 		if err != nil {
@@ -244,7 +244,7 @@ func (s *session) read(l *link, heard *atomic.Int64) error {
 		} else {
 			switch start.Name.Local {
 			case "message":
-				err = s.readMessage(l, start, payload)
+				err = s.readMessage(l, start, payloads)
 			case "iq":
 				err = s.readIQ(l, start)
 			case "presence":
@@ -259,15 +259,17 @@ func (s *session) read(l *link, heard *atomic.Int64) error {
 	}
 }
 
-func (s *session) readMessage(l *link, start xmlStart, buf []byte) error {
+func (s *session) readMessage(l *link, start xmlStart, buf *payloadBuffer) error {
 	m, err := l.readMessage(start, buf)
 	switch {
 	case err != nil:
 		return err
 	case m.kind == "error":
 		s.handler.undelivered(m.from, m.err)
-	case m.kind == string(stanza.MessageTypeHeadline) && m.payload != nil:
-		s.handler.packets(m.from, m.payload)
+	case m.kind == string(stanza.MessageTypeHeadline):
+		for _, payload := range m.payloads {
+			s.handler.packets(m.from, payload)
+		}
 	}
 	return nil
 }

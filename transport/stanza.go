@@ -17,9 +17,14 @@ const (
 	// recordBytes is the size of TLS records, and of stanzas with full packets, that Prosody reads best.
 	recordBytes = 4096
 
+	// maxPayloads is how many payloads one message carries.
+	maxPayloads = 2
+
 	messageOpen  = "<message to='"
-	messageType  = "' type='headline'><p xmlns='" + NS + "'>"
-	messageClose = "</p><no-store xmlns='urn:xmpp:hints'/><no-permanent-store xmlns='urn:xmpp:hints'/><no-copy xmlns='urn:xmpp:hints'/></message>"
+	messageType  = "' type='headline'>"
+	payloadOpen  = "<p xmlns='" + NS + "'>"
+	payloadClose = "</p>"
+	messageClose = "<no-store xmlns='urn:xmpp:hints'/><no-permanent-store xmlns='urn:xmpp:hints'/><no-copy xmlns='urn:xmpp:hints'/></message>"
 )
 
 // A peer is one full JID that we exchange packets with. It is the [net.Addr] that QUIC sees.
@@ -39,40 +44,52 @@ func (p *peer) Network() string { return "xmpp" }
 // String is the full JID.
 func (p *peer) String() string { return p.full }
 
-// messageBytes is the length of the message stanza that carries a payload of n bytes to p.
-func (p *peer) messageBytes(n int) int {
-	return len(messageOpen) + len(p.to) + len(messageType) + base64.StdEncoding.EncodedLen(n) + len(messageClose)
+// envelopeBytes is the length of a message stanza to p without payloads.
+func (p *peer) envelopeBytes() int {
+	return len(messageOpen) + len(p.to) + len(messageType) + len(messageClose)
 }
 
-// appendMessage adds the message stanza with a payload to b.
-func (p *peer) appendMessage(b, payload []byte) []byte {
+// payloadBytes is what a payload of n bytes adds to a message.
+func payloadBytes(n int) int {
+	return len(payloadOpen) + base64.StdEncoding.EncodedLen(n) + len(payloadClose)
+}
+
+// appendOpen begins a message stanza to p, appendPayload adds a payload to it, and messageClose ends it.
+func (p *peer) appendOpen(b []byte) []byte {
 	b = append(b, messageOpen...)
 	b = append(b, p.to...)
-	b = append(b, messageType...)
-	b = base64.StdEncoding.AppendEncode(b, payload)
-	return append(b, messageClose...)
+	return append(b, messageType...)
 }
 
-// payloadLimit is how many bytes of payload go into one stanza to p: as many as a
-// record takes, or with a very long JID as many as the largest stanza does.
+func appendPayload(b, payload []byte) []byte {
+	b = append(b, payloadOpen...)
+	b = base64.StdEncoding.AppendEncode(b, payload)
+	return append(b, payloadClose...)
+}
+
+// payloadLimit is how many bytes a payload to p has at the most: as many as a
+// record takes in a stanza of its own, or with a very long JID as many as the largest stanza does.
 func (p *peer) payloadLimit() int {
-	room := recordBytes - p.messageBytes(0)
+	room := recordBytes - p.envelopeBytes() - payloadBytes(0)
 	if room < base64.StdEncoding.EncodedLen(minPacketBytes+2) {
-		room = maxMessageBytes - p.messageBytes(0)
+		room = maxMessageBytes - p.envelopeBytes() - payloadBytes(0)
 	}
 	return min(room/4*3, chunk.MaxPayloadBytes)
 }
 
 // A message is a packet message as it comes in.
 type message struct {
-	from    string
-	kind    string
-	payload []byte // base64 undone; valid until the next one is read
-	err     *stanzaError
+	from     string
+	kind     string
+	payloads [][]byte // base64 undone; valid until the next one is read
+	err      *stanzaError
 }
 
-// readMessage reads a message with at most one payload that is a direct child. buf takes the payload.
-func (s *stream) readMessage(start xml.StartElement, buf []byte) (message, error) {
+// A payloadBuffer takes the payloads of one message. The 2 more bytes are what undoing base64 may want to write.
+type payloadBuffer [maxPayloads][chunk.MaxPayloadBytes + 2]byte
+
+// readMessage reads a message with its payloads, which are direct children; there are at most maxPayloads, and more are left out.
+func (s *stream) readMessage(start xml.StartElement, buf *payloadBuffer) (message, error) {
 	m := message{from: attr(start, "from"), kind: attr(start, "type")}
 	for {
 		token, err := s.dec.Token()
@@ -84,8 +101,11 @@ func (s *stream) readMessage(start xml.StartElement, buf []byte) (message, error
 			return m, nil
 		case xml.StartElement:
 			switch {
-			case token.Name.Space == NS && token.Name.Local == "p" && m.payload == nil:
-				m.payload, err = s.readPayload(buf)
+			case token.Name.Space == NS && token.Name.Local == "p" && len(m.payloads) < maxPayloads:
+				var payload []byte
+				if payload, err = s.readPayload(buf[len(m.payloads)][:]); payload != nil {
+					m.payloads = append(m.payloads, payload)
+				}
 			case m.kind == "error" && token.Name.Local == "error":
 				m.err = &stanzaError{}
 				err = s.decode(m.err, token)
@@ -111,10 +131,10 @@ func (s *stream) readPayload(buf []byte) ([]byte, error) {
 		}
 		switch token := token.(type) {
 		case xml.CharData:
-			if bad = bad || len(payload) > 0 || base64.StdEncoding.DecodedLen(len(token)) > cap(buf); bad {
+			if bad = bad || len(payload) > 0 || base64.StdEncoding.DecodedLen(len(token)) > len(buf); bad {
 				continue
 			}
-			n, err := base64.StdEncoding.Decode(buf[:cap(buf)], token)
+			n, err := base64.StdEncoding.Decode(buf, token)
 			payload, bad = buf[:n], err != nil
 		case xml.StartElement:
 			bad = true

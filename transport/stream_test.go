@@ -29,7 +29,7 @@ func incoming(t testing.TB, text string) *stream {
 
 // payloads reads the stanzas of a stream to its end and returns those that a session would take for packets.
 func payloads(s *stream) (got []string, err error) {
-	buf := make([]byte, 0, maxMessageBytes)
+	buf := &payloadBuffer{}
 	for {
 		start, err := s.next()
 		if err != nil {
@@ -45,8 +45,10 @@ func payloads(s *stream) (got []string, err error) {
 		if err != nil {
 			return got, err
 		}
-		if m.kind == "headline" && m.payload != nil {
-			got = append(got, string(m.payload))
+		for _, payload := range m.payloads {
+			if m.kind == "headline" {
+				got = append(got, string(payload))
+			}
 		}
 	}
 }
@@ -71,7 +73,9 @@ func TestOnlyRealPayloadsCount(t *testing.T) {
 		"two halves":          {"<message type='headline'><p xmlns='" + NS + "'>" + encoded[:4] + "<b/>" + encoded[4:] + "</p></message>", 0},
 		"not base64":          {"<message type='headline'><p xmlns='" + NS + "'>%%%%</p></message>", 0},
 		"empty":               {"<message type='headline'><p xmlns='" + NS + "'/></message>", 0},
-		"two":                 {"<message type='headline'>" + p + p + "</message>", 1},
+		"two":                 {"<message type='headline'>" + p + p + "</message>", 2},
+		"three":               {"<message type='headline'>" + p + p + p + "</message>", 2},
+		"a bad one first":     {"<message type='headline'><p xmlns='" + NS + "'>%</p>" + p + "</message>", 1},
 		"too long":            {"<message type='headline'><p xmlns='" + NS + "'>" + strings.Repeat("AAAA", 4000) + "</p></message>", 0},
 		"spaces between":      {"  \n <message type='headline'>" + p + "</message>  <message type='headline'>" + p + "</message>", 2},
 	} {
@@ -156,9 +160,9 @@ func FuzzMessage(f *testing.F) {
 			return
 		}
 		p := newPeer(full)
-		message := p.appendMessage(nil, payload)
-		if len(message) != p.messageBytes(len(payload)) {
-			t.Fatalf("%d bytes, counted as %d", len(message), p.messageBytes(len(payload)))
+		message := append(appendPayload(p.appendOpen(nil), payload), messageClose...)
+		if want := p.envelopeBytes() + payloadBytes(len(payload)); len(message) != want {
+			t.Fatalf("%d bytes, counted as %d", len(message), want)
 		}
 		got, err := payloads(incoming(t, string(message)+"</stream:stream>"))
 		if !errors.Is(err, errStreamEnd) || len(got) != 1 || got[0] != string(payload) {
