@@ -46,7 +46,7 @@ demo: build
 	'$(BIN)' demo
 
 bench: deps build
-	$(TEST_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 60m ./integration
+	$(TEST_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 10m ./integration
 
 # Each fuzz target for FUZZTIME. Their seeds run in `make test`.
 fuzz:
