@@ -39,6 +39,7 @@ func login(ctx context.Context, cfg *Config) (*link, error) {
 	if err != nil {
 		return nil, fail(ErrServer, "can't reach the xmpp server of %s: %v: check the network, or set xmpp.server", cfg.Account, err)
 	}
+	conn = quickAck(conn)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	l, err := negotiate(ctx, cfg, conn, at)
 	if err != nil || !stop() {

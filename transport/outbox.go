@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"git-remote-xmpp/chunk"
@@ -16,9 +17,14 @@ const (
 	maxQueuedBytes = 64 << 10
 	// maxQueuedStanzas is how many stanzas other than packets may wait.
 	maxQueuedStanzas = 256
-	// packingDelay is how long a small packet waits for company in its message: without
-	// it every acknowledgement is a message of its own, and throughput halves.
+	// packingDelay is how long a full packet waits for a second one in its message.
 	packingDelay = 500 * time.Microsecond
+	// ackDelay is how long small packets wait for company while much comes in: without it every
+	// acknowledgement is a message of its own, and costs the server as much as a full one.
+	ackDelay = 2 * time.Millisecond
+	// bulkPackets within bulkWindow are much; it is taken to go on for as long again.
+	bulkPackets = 16
+	bulkWindow  = 10 * time.Millisecond
 	// bulkPause is how soon after a padded record the next one is padded too, to stay aligned.
 	bulkPause = 10 * time.Millisecond
 	// slowWrite is how long a write takes on a server that limits bytes; padding is left out for slowFor then.
@@ -37,6 +43,7 @@ type outbox struct {
 	wake     chan struct{}
 	linked   bool
 	closed   bool
+	bulkEnd  atomic.Int64 // until when much comes in, Unix nanoseconds
 	queue    []outgoing
 	bytes    int // of payloads in queue and pending
 	stanzas  int
@@ -207,7 +214,7 @@ func (o *outbox) tryTake(record []byte) (filled []byte, wait time.Duration, more
 		return nil, 0, false
 	}
 	if len(o.queue) == 0 && len(o.pending) > 0 {
-		if wait = o.dueLocked(); wait > 0 && !o.closed {
+		if wait = o.dueLocked(time.Now()); wait > 0 && !o.closed {
 			return nil, wait, true
 		}
 		o.flushLocked(nil)
@@ -255,14 +262,26 @@ func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads 
 	return append(record, messageClose...), payloads
 }
 
-// dueLocked is how long the oldest pending payload may still wait for company.
-func (o *outbox) dueLocked() time.Duration {
-	wait := packingDelay
+// dueLocked is how long the pending payloads may still wait for company. Small packets on their own, other than acknowledgements
+// of much that comes in, don't wait.
+func (o *outbox) dueLocked(now time.Time) time.Duration {
+	wait := ackDelay
+	bulk := now.UnixNano() < o.bulkEnd.Load()
 	for _, item := range o.pending {
-		wait = min(wait, packingDelay-time.Since(item.since))
+		delay := time.Duration(0)
+		switch {
+		case len(item.payload) >= minPacketBytes:
+			delay = packingDelay
+		case bulk:
+			delay = ackDelay
+		}
+		wait = min(wait, delay-now.Sub(item.since))
 	}
 	return wait
 }
+
+// bulk notes that much comes in.
+func (o *outbox) bulk(now time.Time) { o.bulkEnd.Store(now.Add(bulkWindow).UnixNano()) }
 
 // A padder fills up records with spaces between stanzas, so that they tile the reads of
 // the server, where bytes are free: not behind a server that limits them.

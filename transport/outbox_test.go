@@ -166,26 +166,35 @@ func TestFullQueueBlocks(t *testing.T) {
 	})
 }
 
-// A small packet waits for company for packingDelay, no longer.
+// A full packet waits for company for packingDelay, a small one while much comes in for ackDelay, and otherwise not at all.
 func TestPackingDelay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := testPeer("bob@example.org/r")
-		o := newOutbox()
-		o.link(true)
-		began := time.Now()
-		for range 3 {
-			if err := o.packet(p, []byte("ack")); err != nil {
+	for name, c := range map[string]struct {
+		bytes int
+		bulk  bool
+		want  time.Duration
+	}{
+		"small":               {40, false, 0},
+		"full":                {1400, false, packingDelay},
+		"acknowledgement":     {40, true, ackDelay},
+		"full, much comes in": {1400, true, packingDelay},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := testPeer("bob@example.org/r")
+			o := newOutbox()
+			o.link(true)
+			if c.bulk {
+				o.bulk(time.Now())
+			}
+			began := time.Now()
+			if err := o.packet(p, make([]byte, c.bytes)); err != nil {
 				t.Fatal(err)
 			}
-		}
-		record := o.take(context.Background(), nil)
-		if took := time.Since(began); took != packingDelay {
-			t.Errorf("taken after %v", took)
-		}
-		if n := bytes.Count(record, []byte("<message")); n != 1 {
-			t.Errorf("%d messages", n)
-		}
-	})
+			record := o.take(context.Background(), nil)
+			if took := time.Since(began); took != c.want || bytes.Count(record, []byte("<message")) != 1 {
+				t.Errorf("%s: taken after %v: %s", name, took, record)
+			}
+		})
+	}
 }
 
 func TestPadder(t *testing.T) {

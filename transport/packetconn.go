@@ -26,6 +26,10 @@ type packetConn struct {
 	deadline deadline
 	done     chan struct{}
 	closing  sync.Once
+
+	// How many packets came since when; for deliver alone.
+	window      time.Time
+	windowCount int
 }
 
 type packet struct {
@@ -40,8 +44,13 @@ func newPacketConn(local net.Addr, out *outbox) *packetConn {
 	return c
 }
 
-// deliver takes the packets of a payload. What doesn't fit is dropped. It never blocks.
+// deliver takes the packets of a payload. What doesn't fit is dropped. It never blocks, and is called by one goroutine.
 func (c *packetConn) deliver(from *peer, payload []byte) error {
+	if now := time.Now(); now.Sub(c.window) > bulkWindow {
+		c.window, c.windowCount = now, 0
+	} else if c.windowCount >= bulkPackets {
+		c.out.bulk(now)
+	}
 	return chunk.Split(payload, func(datagram []byte) {
 		if len(datagram) > maxPacketBytes {
 			return
@@ -50,6 +59,7 @@ func (c *packetConn) deliver(from *peer, payload []byte) error {
 		n := copy(buf[:], datagram)
 		select {
 		case c.received <- packet{from, buf[:n]}:
+			c.windowCount++
 		default:
 			c.buffers.Put(buf)
 		}

@@ -119,35 +119,33 @@ func (s *stream) readMessage(start xml.StartElement, buf *payloadBuffer) (messag
 	}
 }
 
-// readPayload reads the text of a payload element to its end. What isn't a payload is left out:
-// the result is nil.
+// readPayload reads a payload element to its end; its start has just been read. What isn't base64 of a payload, with nothing else
+// in the element, is left out: the result is nil.
 func (s *stream) readPayload(buf []byte) ([]byte, error) {
-	payload := buf[:0]
-	bad := false
-	for {
-		token, err := s.dec.Token()
-		if err != nil {
+	if s.in.afterEmptyTag() {
+		return nil, s.skip()
+	}
+	text, err := s.in.text(base64.StdEncoding.EncodedLen(chunk.MaxPayloadBytes))
+	if err != nil {
+		return nil, err
+	}
+	var payload []byte
+	if n, err := base64.StdEncoding.Decode(buf, text); err == nil && n > 0 {
+		payload = buf[:n]
+	}
+	token, err := s.dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token.(type) {
+	case xml.EndElement:
+		return payload, nil
+	case xml.StartElement:
+		if err := s.skip(); err != nil { // what is inside, then the rest
 			return nil, err
 		}
-		switch token := token.(type) {
-		case xml.CharData:
-			if bad = bad || len(payload) > 0 || base64.StdEncoding.DecodedLen(len(token)) > len(buf); bad {
-				continue
-			}
-			n, err := base64.StdEncoding.Decode(buf, token)
-			payload, bad = buf[:n], err != nil
-		case xml.StartElement:
-			bad = true
-			if err := s.skip(); err != nil {
-				return nil, err
-			}
-		case xml.EndElement:
-			if bad || len(payload) == 0 {
-				return nil, nil
-			}
-			return payload, nil
-		}
 	}
+	return nil, s.skip()
 }
 
 // iq is an info/query stanza with the payloads that we know (RFC 6120, 8.2.3).

@@ -29,18 +29,51 @@ var (
 	errStanzaSize    = fmt.Errorf("the server sent a stanza of over %d bytes", maxStanzaBytes)
 )
 
-// A byteReader feeds the XML decoder and stops it at the size limit of a stanza.
+// A byteReader feeds the XML decoder and stops it at the size limit of a stanza. The decoder takes one byte after the other from
+// it and holds none back, so that between two tokens text can be read past the decoder, which is slow at it.
 type byteReader struct {
 	*bufio.Reader
-	left int
+	left       int
+	last, prev byte // the last two bytes that the decoder took
 }
 
+// ReadByte is for the decoder.
 func (r *byteReader) ReadByte() (byte, error) {
 	if r.left <= 0 {
 		return 0, errStanzaSize
 	}
-	r.left--
-	return r.Reader.ReadByte()
+	b, err := r.Reader.ReadByte()
+	if err == nil {
+		r.left--
+		r.prev, r.last = r.last, b
+	}
+	return b, err
+}
+
+// afterEmptyTag tells whether the decoder has just taken a tag like <p/>, which has no text.
+func (r *byteReader) afterEmptyTag() bool { return r.prev == '/' && r.last == '>' }
+
+// text returns what comes before the next tag, and leaves the tag. It is nil if that is longer than max bytes, or the buffer;
+// some of it may have been taken then. The result is valid until the next read.
+func (r *byteReader) text(max int) ([]byte, error) {
+	text, err := r.ReadSlice('<')
+	r.left -= len(text)
+	switch {
+	case r.left < 0:
+		return nil, errStanzaSize
+	case errors.Is(err, bufio.ErrBufferFull):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	r.left++
+	if err := r.UnreadByte(); err != nil {
+		return nil, err
+	}
+	if len(text) > max+1 {
+		return nil, nil
+	}
+	return text[:len(text)-1], nil
 }
 
 // A stream is the XML stream of a connection (RFC 6120, 4), read by one goroutine.
