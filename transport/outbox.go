@@ -32,7 +32,10 @@ const (
 	slowFor   = 10 * time.Second
 )
 
-var errQueueFull = errors.New("too many stanzas wait for the server")
+var (
+	errQueueFull = errors.New("too many stanzas wait for the server")
+	errTooLarge  = errors.New("stanza too large to send") // servers close the stream of whoever sends that much
+)
 
 // An outbox is what waits to be written to the server, in order: the stanzas of a session and
 // the packets of connections. It outlives links: while there is none, stanzas are refused and the
@@ -98,11 +101,13 @@ func (o *outbox) signal() {
 	}
 }
 
-// send queues a stanza; it never blocks.
+// send queues a stanza of at most maxMessageBytes; it never blocks.
 func (o *outbox) send(stanza []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
+	case len(stanza) > maxMessageBytes:
+		return errTooLarge
 	case o.closed || !o.linked:
 		return net.ErrClosed
 	case o.stanzas >= maxQueuedStanzas:

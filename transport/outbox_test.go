@@ -256,3 +256,15 @@ func TestDeadline(t *testing.T) {
 		d.set(time.Time{})
 	})
 }
+
+// A peer that asks with a long id would have us send more than servers take.
+func TestNoLargeStanza(t *testing.T) {
+	o := newOutbox()
+	o.link(true)
+	if err := o.send(marshalIQ("result", strings.Repeat(`"`, 3000), "alice@example.org/r", "")); !errors.Is(err, errTooLarge) {
+		t.Error(err)
+	}
+	if err := o.send(marshalIQ("result", "1", "alice@example.org/r", "")); err != nil {
+		t.Error(err)
+	}
+}

@@ -317,7 +317,8 @@ func (s *session) answer(q *iq) {
 	case q.Type == "get":
 		kind, payload = s.handler.request(from, q)
 	}
-	_ = s.out.send(marshalIQ(kind, q.ID, q.From, payload)) // a full queue or a lost link loses the answer, as a network does
+	// Not sent if the queue is full, the link lost, or the answer too large by the id and address that it repeats: as good as lost.
+	_ = s.out.send(marshalIQ(kind, q.ID, q.From, payload))
 }
 
 // sender is who a stanza is from; without an address it is our account's server.

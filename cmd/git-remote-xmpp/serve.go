@@ -56,7 +56,7 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 		return err
 	}
 	cfg.Serve, cfg.Status = true, "serving git repositories"
-	cfg.Admit, cfg.AdmitKnock = serve.Admit(s.store), serve.AdmitKnock(s.store)
+	cfg.Admit, cfg.AdmitKnock = serve.Admit(s.store, s.log), serve.AdmitKnock(s.store)
 	endpoint, err := s.start(ctx, cfg)
 	if err != nil {
 		return err

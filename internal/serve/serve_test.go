@@ -71,7 +71,7 @@ func newWorld(t *testing.T, timeout time.Duration, names ...string) *world {
 	}
 	w.startXMPP()
 	cfg := w.config("bob")
-	cfg.Serve, cfg.Admit = true, serve.Admit(w.store)
+	cfg.Serve, cfg.Admit = true, serve.Admit(w.store, slog.New(slog.DiscardHandler))
 	w.bob, w.bobKey = w.endpoint(cfg), cfg.Identity.Public().(ed25519.PublicKey)
 	server := &serve.Server{Endpoint: w.bob, Store: w.store, Catalog: catalog, Hooks: repo.HooksDir(home), Resource: "git-bob", Software: "test", Timeout: timeout, Log: slog.New(slog.DiscardHandler)}
 	ctx, stop := context.WithCancel(context.Background())

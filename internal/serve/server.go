@@ -28,10 +28,15 @@ const (
 	finishGrace = 2 * time.Second
 	// refusalGrace is how long a refused peer has to read why before the connection is closed.
 	refusalGrace = 5 * time.Second
-	// maxConnections is how many connections are served at once.
-	maxConnections = 128
+	// maxConnections is how many connections are served at once, maxKeyConnections how many of one key.
+	maxConnections    = 128
+	maxKeyConnections = 32
 	// maxServices is how many runs of git there are at once, waiting pushes not counted.
 	maxServices = 64
+	// maxKeyServices is how many of them are for one key.
+	maxKeyServices = 16
+	// idleTimeout is how long a connection may be there without a stream.
+	idleTimeout = 60 * time.Second
 )
 
 // A Server serves repositories to peers.
@@ -48,12 +53,17 @@ type Server struct {
 	pushes   pushQueue
 	conns    chan struct{} // a slot for each connection
 	services chan struct{} // a slot for each run of git
+
+	keyConns, keyServices shares // of conns and services
 }
 
 // Admit tells whether packets from a bare JID are read: those of known peers.
-func Admit(store *peers.Store) func(jid.JID) bool {
+func Admit(store *peers.Store, log *slog.Logger) func(jid.JID) bool {
 	return func(from jid.JID) bool {
 		known, err := store.ByAddress(from.String())
+		if err != nil {
+			log.Error("nobody is let in", "err", err)
+		}
 		return err == nil && len(known) > 0
 	}
 }
@@ -77,14 +87,13 @@ func (s *Server) Run(ctx context.Context) error {
 			err = acceptErr
 			break
 		}
-		select {
-		case s.conns <- struct{}{}:
-		default:
+		release, ok := s.admitConn(conn)
+		if !ok {
 			conn.Close(uint32(protocol.CodeBusy))
 			continue
 		}
 		conns.Go(func() {
-			defer func() { <-s.conns }()
+			defer release()
 			s.serveConn(running, ctx, conn)
 		})
 	}
@@ -95,6 +104,22 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// admitConn takes a slot for a connection.
+func (s *Server) admitConn(conn *transport.Conn) (release func(), ok bool) {
+	key, _ := peers.KeyOf(conn.Key()) // one of another length has no grants either
+	giveBack, ok := s.keyConns.take(key, maxKeyConnections)
+	if !ok {
+		return nil, false
+	}
+	select {
+	case s.conns <- struct{}{}:
+		return func() { <-s.conns; giveBack() }, true
+	default:
+		giveBack()
+		return nil, false
+	}
 }
 
 // A client is the other side of a connection, as far as it is known.
@@ -120,13 +145,17 @@ func (s *Server) serveConn(running, stopping context.Context, conn *transport.Co
 	log.Debug("connection accepted")
 	var streams sync.WaitGroup
 	defer streams.Wait()
+	idle := newIdleTimer(idleTimeout, func() { conn.Close(0) })
+	defer idle.stop()
 	for {
 		stream, err := conn.AcceptStream(conn.Context())
 		if err != nil {
 			log.Debug("connection ended", "err", conn.Explain(err))
 			return
 		}
+		idle.begin()
 		streams.Go(func() {
+			defer idle.end()
 			run := &service{server: s, client: c, stream: stream, log: log}
 			run.serve(conn.Context(), stopping)
 		})

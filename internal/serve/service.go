@@ -57,6 +57,12 @@ func (v *service) serve(ctx, stopping context.Context) {
 		}
 	}
 	defer leave()
+	release, ok := v.server.keyServices.take(v.client.key, maxKeyServices)
+	if !ok {
+		v.refuse(log, &protocol.Refuse{Code: protocol.CodeBusy})
+		return
+	}
+	defer release()
 	select {
 	case v.server.services <- struct{}{}:
 		defer func() { <-v.server.services }()
