@@ -52,7 +52,7 @@ func fillUp(t *testing.T, dir string) (free func()) {
 // The disk of the repository that is pushed to fills up: git says so, all is as before, and there is room again for the next push.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, testserver.Prosody, testserver.Options{})
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
 	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
 	smallDisk(t, filepath.Join(bob.dir, "disk"), "2m")
 	served := bob.newRepo("disk/proj")
@@ -85,7 +85,7 @@ func TestFullDisk(t *testing.T) {
 
 // The disk of the keys and peers fills up: an invite can't be taken, says so, and can be taken when there is room.
 func TestFullDiskOfPeers(t *testing.T) {
-	s := startServer(t, testserver.Prosody, testserver.Options{})
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
 	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
 	smallDisk(t, bob.dataDir(), "256k")
 	served := bob.newRepo("proj")

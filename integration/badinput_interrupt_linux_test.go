@@ -23,7 +23,7 @@ const (
 // slowPair is a pair over a slow server, whose clone has a large commit that isn't pushed.
 func slowPair(t *testing.T, name string) *pair {
 	t.Helper()
-	p := newPair(t, startServer(t, name, testserver.Options{BytesPerSecond: slowBytesPerSecond}))
+	p := newPair(t, testserver.New(t, name, testserver.Options{BytesPerSecond: slowBytesPerSecond}))
 	p.bob.git(p.served, "config", "receive.unpackLimit", "1") // a pack that can be seen to grow
 	for _, h := range []*home{p.bob, p.alice} {
 		h.git(h.dir, "config", "--global", "xmpp.directPath", "never")
@@ -92,7 +92,7 @@ func incoming(repository string) (bytes int64) {
 // git push and Ctrl-C: nothing runs any more, the repository is as before, and the next push works.
 func TestInterruptedPush(t *testing.T) {
 	t.Parallel()
-	for _, name := range backends {
+	for _, name := range testserver.XMPP {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := slowPair(t, name)
@@ -125,7 +125,7 @@ func TestInterruptedPush(t *testing.T) {
 // git clone with an invite and Ctrl-C: the same home can use the invite again, another can't.
 func TestInterruptedClone(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, startServer(t, testserver.Prosody, testserver.Options{BytesPerSecond: slowBytesPerSecond}))
+	p := newPair(t, testserver.New(t, testserver.Prosody, testserver.Options{BytesPerSecond: slowBytesPerSecond}))
 	randomFile(t, filepath.Join(p.served, "blob"), largeBytes)
 	p.bob.commit(p.served, "large")
 	carol := newHome(t, p.server, "Carol", "carol")

@@ -22,7 +22,7 @@ const (
 
 // Invites that let nobody in: nothing is cloned, nothing is written down on either side, and those that are good stay good.
 func TestBadInvites(t *testing.T) {
-	p := newPair(t, startServer(t, testserver.Prosody, testserver.Options{}))
+	p := newPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
 	carol := newHome(t, p.server, "Carol", "carol")
 	plain := carol.newRepo("plain")
 	carol.git(plain, "config", "xmpp.uuid", "123e4567-e89b-12d3-a456-426614174000")
@@ -91,7 +91,7 @@ func forge(t *testing.T, invite string, at int) string {
 
 // Another key than the one that is pinned, on the side that serves and on the side that comes.
 func TestChangedKeys(t *testing.T) {
-	p := newPair(t, startServer(t, testserver.Prosody, testserver.Options{}))
+	p := newPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
 	p.daemon.stop()
 	newKey(t, p.bob)
 	p.daemon = p.bob.serve(p.bob.dir, p.served)

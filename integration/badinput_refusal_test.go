@@ -10,7 +10,7 @@ import (
 
 // What a peer refuses is told by git, once, and nothing has changed.
 func TestRefusals(t *testing.T) {
-	p := newPair(t, startServer(t, testserver.Prosody, testserver.Options{}), "other", "third")
+	p := newPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}), "other", "third")
 	alice := p.labelled(t, "Alice")
 	uuid := p.bob.git(p.served, "config", "xmpp.uuid")
 
@@ -57,7 +57,7 @@ func TestRefusals(t *testing.T) {
 
 // A trace tells what happens, on both sides, and nothing secret.
 func TestTrace(t *testing.T) {
-	s := startServer(t, testserver.Prosody, testserver.Options{})
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
 	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
 	bob.env, alice.env = append(bob.env, "GIT_XMPP_TRACE=1"), append(alice.env, "GIT_XMPP_TRACE=1")
 	d := bob.serve(bob.newRepo("proj"))

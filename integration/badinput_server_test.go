@@ -12,7 +12,7 @@ import (
 
 // What keeps us from our own server, and a peer that isn't there, on each real server.
 func TestNoWayThere(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		p := newPair(t, s)
 		t.Run("wrong password", func(t *testing.T) {
 			b := p.bad(3, "log in as alice@localhost: wrong password or no such account", "bob@localhost/proj")

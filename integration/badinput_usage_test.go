@@ -11,7 +11,7 @@ import (
 
 // Wrong usage of the commands: one line, status 2, nothing done.
 func TestWrongUsage(t *testing.T) {
-	p := newPair(t, startServer(t, testserver.Prosody, testserver.Options{}), "other")
+	p := newPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}), "other")
 	alice := p.labelled(t, "Alice")
 	before := snapshot(t, p.bob.dir, p.alice.dir)
 	for _, c := range []struct {
@@ -91,7 +91,7 @@ func TestWrongUsage(t *testing.T) {
 
 // A repository in a folder whose name no URL can have goes by its UUID.
 func TestUnspeakableNames(t *testing.T) {
-	s := startServer(t, testserver.Prosody, testserver.Options{})
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
 	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
 	base := filepath.Join(bob.dir, "base")
 	if err := os.Mkdir(base, 0o700); err != nil {

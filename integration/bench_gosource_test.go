@@ -19,7 +19,7 @@ const goSourceCommits = 5
 // A real repository, the Go source tree, is cloned and pushed, and is the same on both sides.
 func TestGoSourceTree(t *testing.T) {
 	source := goSource(t)
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
 		imported := bob.importTree(source, filepath.Join(bob.dir, "source.git"))
 		pushed := bob.newRepo("pushed", "--bare")

@@ -61,7 +61,7 @@ func runMeasured(program, file string) int {
 // Pushing and cloning needs little memory, however much is sent.
 func TestMemory(t *testing.T) {
 	for name, size := range map[string]int{testserver.Ejabberd: 200e6, testserver.Prosody: 40e6} {
-		t.Run(name, func(t *testing.T) { memory(t, startServer(t, name, testserver.Options{}), size) })
+		t.Run(name, func(t *testing.T) { memory(t, testserver.New(t, name, testserver.Options{}), size) })
 	}
 }
 

@@ -22,8 +22,8 @@ const (
 // row is measured once, so that all rows see the same machine.
 func BenchmarkServers(b *testing.B) {
 	var servers []*testserver.Server
-	for _, name := range backends {
-		servers = append(servers, startServer(b, name, testserver.Options{}))
+	for _, name := range testserver.XMPP {
+		servers = append(servers, testserver.New(b, name, testserver.Options{}))
 	}
 	carol := newHome(b, servers[0], "Carol", "carol")
 	ssh := benchSSH(b, carol)

@@ -5,7 +5,6 @@ package integration
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -54,33 +53,6 @@ func buildBinary(dir string) error {
 	build := exec.Command("go", "build", "-o", target, "../cmd/git-remote-xmpp")
 	build.Stderr = os.Stderr
 	return build.Run()
-}
-
-// backends are the real servers that every claim about servers is shown on.
-var backends = []string{testserver.Prosody, testserver.Ejabberd}
-
-// onServers runs a test against each real server, as a subtest of its name.
-func onServers(t *testing.T, o testserver.Options, run func(t *testing.T, s *testserver.Server)) {
-	for _, name := range backends {
-		t.Run(name, func(t *testing.T) { run(t, startServer(t, name, o)) })
-	}
-}
-
-func startServer(t testing.TB, name string, o testserver.Options) *testserver.Server {
-	t.Helper()
-	testserver.Require(t, name)
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	s, err := testserver.Start(ctx, name, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
 }
 
 // A home is one person's machine: a HOME with git's settings, keys and peers.

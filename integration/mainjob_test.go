@@ -12,7 +12,7 @@ import (
 
 // The main job: invite, clone, push, and fetch what was committed on the other side. With two accounts and with one, bare and not.
 func TestMainJob(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		for _, guest := range []string{"alice", "bob"} {
 			for _, bare := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s-bare=%v", guest, bare), func(t *testing.T) { mainJob(t, s, guest, bare) })
@@ -77,7 +77,7 @@ func mainJob(t *testing.T, s *testserver.Server, guest string, bare bool) {
 
 // Without an argument serve and invite mean the repository that one stands in, as git does.
 func TestInASubfolder(t *testing.T) {
-	s := startServer(t, testserver.Prosody, testserver.Options{})
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
 	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
 	served := bob.newRepo("proj")
 	below := filepath.Join(served, "below")

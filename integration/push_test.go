@@ -23,7 +23,7 @@ func mustSay(t *testing.T, text string, wanted ...string) {
 // A push is never refused because branches diverged: it goes to the pusher's own fallback refs, and after a merge
 // to the branch.
 func TestDivergedPush(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		bob, alice, served, clone := pairUp(t, s)
 		theirs := bob.commit(served, "bobs")
 		ours := alice.commit(clone, "alices")
@@ -56,7 +56,7 @@ func TestDivergedPush(t *testing.T) {
 
 // The kinds of push that a user of git knows.
 func TestKindsOfPush(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		bob, alice, served, clone := pairUp(t, s)
 		push := func(args ...string) result {
 			t.Helper()
@@ -94,7 +94,7 @@ func TestKindsOfPush(t *testing.T) {
 
 // With --atomic one bad ref fails all.
 func TestAtomicPush(t *testing.T) {
-	bob, alice, served, clone := pairUp(t, startServer(t, testserver.Prosody, testserver.Options{}))
+	bob, alice, served, clone := pairUp(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
 	hook(t, served, "update", `#!/bin/sh
 case $1 in refs/heads/bad) echo no such thing; exit 1;; esac
 `)
@@ -129,7 +129,7 @@ func hook(t *testing.T, repository, name, script string) {
 
 // The repository's own hooks run, are told who pushes, and get push options; the reflog says it too.
 func TestProvenance(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		bob, alice, served, clone := pairUp(t, s)
 		seen := filepath.Join(bob.dir, "seen")
 		hook(t, served, "pre-receive", "#!/bin/sh\necho refs: $(cat)\n")
@@ -157,7 +157,7 @@ func TestProvenance(t *testing.T) {
 
 // A checked-out branch moves with its clean work tree, and is left alone with changes in it, which the pusher is told.
 func TestCheckedOutBranch(t *testing.T) {
-	bob, alice, served, clone := pairUp(t, startServer(t, testserver.Ejabberd, testserver.Options{}))
+	bob, alice, served, clone := pairUp(t, testserver.New(t, testserver.Ejabberd, testserver.Options{}))
 	alice.commit(clone, "clean")
 	alice.git(clone, "push", "--quiet", "origin", "main")
 	if _, err := os.Stat(filepath.Join(served, "clean.txt")); err != nil {
@@ -185,7 +185,7 @@ func TestCheckedOutBranch(t *testing.T) {
 
 // Other services and protocol versions go through as they are.
 func TestFetchSide(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		bob, alice, served, clone := pairUp(t, s)
 		for i := range 5 {
 			bob.commit(served, fmt.Sprintf("commit%d", i))
@@ -214,7 +214,7 @@ func TestFetchSide(t *testing.T) {
 
 // A push of a client waits for one before it, is told its place and goes on by itself; other clients don't wait.
 func TestOnePushAtATime(t *testing.T) {
-	s := startServer(t, testserver.Prosody, testserver.Options{})
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
 	bob, alice, served, clone := pairUp(t, s)
 	gate, entered := filepath.Join(bob.dir, "gate"), filepath.Join(bob.dir, "entered")
 	hook(t, served, "pre-receive", "#!/bin/sh\ngrep -q slow || exit 0\ntouch "+entered+"\nwhile ! [ -e "+gate+" ]; do sleep 0.05; done\n")

@@ -34,7 +34,7 @@ func randomFile(t *testing.T, path string, n int) {
 
 // A server that refuses stanzas of over 8,192 bytes works.
 func TestSmallStanzas(t *testing.T) {
-	onServers(t, testserver.Options{MaxStanzaBytes: 8192}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{MaxStanzaBytes: 8192}, func(t *testing.T, s *testserver.Server) {
 		bob, alice, served, clone := pairUp(t, s)
 		randomFile(t, filepath.Join(clone, "blob"), 4<<20)
 		pushed := alice.commit(clone, "large")
@@ -58,7 +58,7 @@ func TestDefaultRateLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := startServer(t, name, o)
+			s := testserver.New(t, name, o)
 			bob, alice, served, clone := pairUp(t, s)
 			randomFile(t, filepath.Join(clone, "blob"), 100_000)
 			pushed := alice.commit(clone, "large")

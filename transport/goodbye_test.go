@@ -10,7 +10,7 @@ import (
 
 // What an endpoint sends when it is closed arrives, also while much is on its way: the peer learns of the end at once.
 func TestClosedInTransfer(t *testing.T) {
-	onServers(t, testserver.Options{BytesPerSecond: 1_000_000}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{BytesPerSecond: 1_000_000}, func(t *testing.T, s *testserver.Server) {
 		alice, bob, key := pair(t, s)
 		dialed, accepted := connect(t, alice, bob, key)
 		out, err := dialed.OpenStream(t.Context())

@@ -74,7 +74,7 @@ func (p *proxy) cut() {
 
 // The connection of either end to its server is cut in the middle of a transfer: the transfer goes on.
 func TestTransferSurvivesCuts(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		for _, which := range []string{"sender", "receiver"} {
 			t.Run(which, func(t *testing.T) { transferWithCuts(t, s, which == "sender") })
 		}
@@ -134,7 +134,7 @@ func transferWithCuts(t *testing.T, s *testserver.Server, cutSender bool) {
 
 // A peer that dies without a word is known to be gone when its server says so, not by a timeout of QUIC's.
 func TestPeerDies(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		for _, which := range []string{"client", "server"} {
 			t.Run(which, func(t *testing.T) {
 				p := newProxy(t, s.Addr)

@@ -21,30 +21,6 @@ import (
 // deadline bounds every wait of a test.
 const deadline = 60 * time.Second
 
-// onServers runs a test against each real server, as a subtest of its name.
-func onServers(t *testing.T, o testserver.Options, run func(t *testing.T, s *testserver.Server)) {
-	for _, name := range []string{testserver.Prosody, testserver.Ejabberd} {
-		t.Run(name, func(t *testing.T) { run(t, startServer(t, name, o)) })
-	}
-}
-
-func startServer(t testing.TB, name string, o testserver.Options) *testserver.Server {
-	t.Helper()
-	testserver.Require(t, name)
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	s, err := testserver.Start(ctx, name, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
 // configFor is the configuration of an account on a server, with a new key.
 func configFor(t testing.TB, s *testserver.Server, user, resource string) transport.Config {
 	t.Helper()
@@ -144,7 +120,7 @@ func random(n int) []byte {
 }
 
 func TestTransfer(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		alice, bob, key := pair(t, s)
 		a, b := connect(t, alice, bob, key)
 		transfer(t, a, b, random(2<<20))
@@ -158,7 +134,7 @@ func TestTransfer(t *testing.T) {
 func BenchmarkStream(b *testing.B) {
 	for _, name := range []string{testserver.Prosody, testserver.Ejabberd} {
 		b.Run(name, func(b *testing.B) {
-			alice, bob, key := pair(b, startServer(b, name, testserver.Options{}))
+			alice, bob, key := pair(b, testserver.New(b, name, testserver.Options{}))
 			from, to := connect(b, alice, bob, key)
 			data := random(16 << 20)
 			b.SetBytes(int64(len(data)))

@@ -28,7 +28,7 @@ func dialError(t *testing.T, from *transport.Endpoint, to jid.JID, key ed25519.P
 }
 
 func TestNobodyThere(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		cfg := configFor(t, s, "alice", "git-a")
 		alice := start(t, cfg)
 		for _, address := range []string{"bob@localhost/git-b", "nobody@localhost/git-b", "bob@nowhere.invalid/git-b"} {
@@ -41,7 +41,7 @@ func TestNobodyThere(t *testing.T) {
 
 // A stranger gets the same answer as if nobody were there, and its packets don't reach QUIC.
 func TestStranger(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		_, bob, key := pair(t, s)
 		carol := start(t, configFor(t, s, "carol", "git-c"))
 		if err := dialError(t, carol, bob.JID(), key, nil); !errors.Is(err, transport.ErrNobody) {
@@ -51,7 +51,7 @@ func TestStranger(t *testing.T) {
 }
 
 func TestKeyChanged(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		alice, bob, key := pair(t, s)
 		other, _, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
@@ -67,7 +67,7 @@ func TestKeyChanged(t *testing.T) {
 
 // The tag of an invite lets a stranger in; a wrong one is told.
 func TestKnock(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		tag := bytes.Repeat([]byte{7}, 16)
 		b := configFor(t, s, "bob", "git-b")
 		b.Serve = true
@@ -91,7 +91,7 @@ func TestKnock(t *testing.T) {
 }
 
 func TestLoginFailures(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		for name, c := range map[string]struct {
 			change   func(*transport.Config)
 			password bool
@@ -121,7 +121,7 @@ func TestLoginFailures(t *testing.T) {
 }
 
 func TestDirectTLS(t *testing.T) {
-	onServers(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		cfg := configFor(t, s, "alice", "git-a")
 		cfg.Server = "tls://" + s.DirectTLSAddr
 		if got, want := start(t, cfg).JID().String(), "alice@localhost/git-a"; got != want {
