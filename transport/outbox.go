@@ -46,6 +46,7 @@ type outbox struct {
 	wake     chan struct{}
 	linked   bool
 	closed   bool
+	small    bool         // one payload in a message
 	bulkEnd  atomic.Int64 // until when much comes in, Unix nanoseconds
 	queue    []outgoing
 	bytes    int // of payloads in queue and pending
@@ -83,6 +84,13 @@ func (o *outbox) link(up bool) {
 	o.queue, o.stanzas = kept, 0
 	o.changed.Broadcast()
 	o.signal()
+}
+
+// onlySmall has messages carry one payload from now on: there are servers that count more than the stanza against their limit.
+func (o *outbox) onlySmall() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.small = true
 }
 
 // close refuses everything from now on and lets the writer finish what is there.
@@ -255,7 +263,11 @@ func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads 
 	to := o.queue[at].to
 	begin := len(record)
 	record = to.appendOpen(record)
-	for _, item := range o.queue[at:min(at+maxPayloads, len(o.queue))] {
+	most := maxPayloads
+	if o.small {
+		most = 1
+	}
+	for _, item := range o.queue[at:min(at+most, len(o.queue))] {
 		size := len(record) - begin + payloadBytes(len(item.payload)) + len(messageClose)
 		if item.to != to || payloads > 0 && (size > maxMessageBytes || begin+size > maxMessageBytes) {
 			break

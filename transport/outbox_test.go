@@ -84,6 +84,24 @@ func TestPacketsFillRecords(t *testing.T) {
 	}
 }
 
+// Behind a server with a small limit a message has one payload, and fills a record.
+func TestOnlySmallMessages(t *testing.T) {
+	p := testPeer("bob@example.org/git-0123456789abcdef")
+	o := newOutbox()
+	o.link(true)
+	o.onlySmall()
+	for range 4 {
+		if err := o.packet(p, make([]byte, packetSize(p))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range takeAll(o) {
+		if len(r) > recordBytes {
+			t.Errorf("a record of %d bytes", len(r))
+		}
+	}
+}
+
 // Stanzas and packets leave in the order in which they came.
 func TestOrder(t *testing.T) {
 	p := testPeer("bob@example.org/r")

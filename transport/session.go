@@ -33,6 +33,10 @@ const (
 	conflictBackoff = 60 * time.Second
 
 	maxPendingIQs = 256
+
+	// roomyStanzaBytes is the limit of a server (XEP-0478) from which messages may carry two payloads. ejabberd counts what it got
+	// in one piece against the limit, not the stanza: 8,192 bytes are too many for it at a limit of 8,192.
+	roomyStanzaBytes = 4 * maxMessageBytes
 )
 
 // A session is our presence on the XMPP server: one link after the other, for as long as it runs. It owns
@@ -107,8 +111,10 @@ func (s *session) supervise(ctx context.Context, l *link) error {
 			return nil
 		}
 		s.cfg.Log.Info("xmpp link lost", "err", err)
-		var se *streamError
-		conflict := errors.As(err, &se) && se.condition == "conflict"
+		conflict := isStreamError(err, "conflict")
+		if isStreamError(err, "policy-violation") {
+			s.out.onlySmall()
+		}
 		if conflict && !s.cfg.Serve {
 			return fail(ErrServer, "%s: another program took our place on the server (conflict)", s.cfg.Account)
 		}
@@ -149,8 +155,16 @@ func (s *session) relogin(ctx context.Context, wait time.Duration) (*link, time.
 	}
 }
 
+func isStreamError(err error, condition string) bool {
+	var e *streamError
+	return errors.As(err, &e) && e.condition == condition
+}
+
 // runLink reads and writes on a link until it fails or the session is closed.
 func (s *session) runLink(ctx context.Context, l *link) error {
+	if l.maxStanza > 0 && l.maxStanza < roomyStanzaBytes {
+		s.out.onlySmall()
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() }) // wakes the reader and the writer
 	defer stop()
