@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strconv"
+
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,6 +191,9 @@ func (s *session) presenceContent() string {
 	return presenceContent(s.cfg.Status, capsElement(s.cfg))
 }
 
+// pingPayload is a ping (XEP-0199).
+const pingPayload = "<ping xmlns='urn:xmpp:ping'/>"
+
 var errClosed = errors.New("session closed")
 
 // write is the only writer of a link. At the end of the session it says goodbye.
@@ -211,13 +214,29 @@ func (s *session) write(ctx context.Context, l *link) error {
 		pad.wrote(now.Sub(start), now)
 	}
 	if ctx.Err() == nil && s.out.isClosed() {
-		_ = l.conn.SetDeadline(time.Now().Add(closeTimeout))
-		_, _ = l.conn.Write([]byte("<presence type='unavailable'/>" + stanza.StreamClose)) // a courtesy
-		// The server ends the stream when it has read all. Closing before that, with something of the server's unread,
-		// would reset the connection, and what is on its way would be lost.
-		return nil
+		s.farewell(ctx, l)
 	}
 	return errClosed
+}
+
+// farewell ends a session whose last stanzas have been written. It closes only when the server, by answering a ping, has shown that it read
+// them: closing before that, with something of the server's unread, would reset the connection, and what is on its way would be lost.
+func (s *session) farewell(ctx context.Context, l *link) {
+	_ = l.conn.SetWriteDeadline(time.Now().Add(closeTimeout)) // fails only on a closed connection, as the write does
+	read := make(chan struct{})
+	id, ok := s.register("", func(*stanzaError) { close(read) })
+	if !ok {
+		return
+	}
+	if _, err := l.conn.Write(append(presenceStanza("", "unavailable", ""), marshalIQ("get", id, "", pingPayload)...)); err != nil {
+		return
+	}
+	select {
+	case <-read:
+		_, _ = l.conn.Write([]byte(stanza.StreamClose)) // a courtesy
+	case <-ctx.Done():
+	case <-time.After(closeTimeout):
+	}
 }
 
 // watch pings a silent server and gives up one that stays silent.
@@ -236,7 +255,7 @@ func (s *session) watch(ctx context.Context, heard *atomic.Int64) error {
 		case silence > deadAfter:
 			return errors.New("the server is silent")
 		case silence > pingAfter && !pinged:
-			s.ask("", "<ping xmlns='urn:xmpp:ping'/>", func(*stanzaError) {})
+			s.ask("", pingPayload, func(*stanzaError) {})
 			pinged = true
 		case silence <= pingAfter:
 			pinged = false
@@ -297,94 +316,4 @@ func (s *session) readPresence(l *link, start xmlStart) error {
 		s.handler.presence(from, p.Type == "")
 	}
 	return nil
-}
-
-func (s *session) readIQ(l *link, start xmlStart) error {
-	q := &iq{}
-	if err := l.decode(q, start); err != nil {
-		return err
-	}
-	switch q.Type {
-	case "get", "set":
-		s.answer(q)
-	case "result":
-		s.answered(q, nil)
-	case "error":
-		if q.Error == nil {
-			q.Error = &stanzaError{}
-		}
-		s.answered(q, q.Error)
-	}
-	return nil
-}
-
-// answer answers a request. Pings of our server are answered here, the rest is the handler's.
-func (s *session) answer(q *iq) {
-	from, err := s.sender(q.From)
-	if err != nil {
-		return
-	}
-	kind, payload := "error", errorPayload("cancel", "service-unavailable")
-	switch {
-	case q.Type == "get" && q.Ping != nil && s.isServer(from):
-		kind, payload = "result", ""
-	case q.Type == "get":
-		kind, payload = s.handler.request(from, q)
-	}
-	// Not sent if the queue is full, the link lost, or the answer too large by the id and address that it repeats: as good as lost.
-	_ = s.out.send(marshalIQ(kind, q.ID, q.From, payload))
-}
-
-// sender is who a stanza is from; without an address it is our account's server.
-func (s *session) sender(from string) (jid.JID, error) {
-	if from == "" {
-		return s.cfg.Account, nil
-	}
-	return jid.Parse(from)
-}
-
-func (s *session) isServer(from jid.JID) bool {
-	return from.Equal(s.cfg.Account) || from.Equal(s.cfg.Account.Domain())
-}
-
-// ask sends an IQ of type get. The answer comes by the reader's goroutine; nil is a result. If the link
-// is lost before, there is none.
-func (s *session) ask(to, payload string, answer func(*stanzaError)) {
-	s.mu.Lock()
-	if len(s.asked) >= maxPendingIQs {
-		s.mu.Unlock()
-		return
-	}
-	s.lastID++
-	id := "q" + strconv.FormatUint(s.lastID, 10)
-	s.asked[id] = &question{to: to, answer: answer}
-	s.mu.Unlock()
-	if err := s.out.send(marshalIQ("get", id, to, payload)); err != nil {
-		s.mu.Lock()
-		delete(s.asked, id)
-		s.mu.Unlock()
-	}
-}
-
-// answered takes an answer only from whom the question went to (RFC 6120, 8.1.2.1).
-func (s *session) answered(q *iq, err *stanzaError) {
-	from, parseErr := s.sender(q.From)
-	if parseErr != nil {
-		return
-	}
-	s.mu.Lock()
-	asked := s.asked[q.ID]
-	if asked == nil || asked.to != from.String() && !(asked.to == "" && s.isServer(from)) {
-		s.mu.Unlock()
-		return
-	}
-	delete(s.asked, q.ID)
-	s.mu.Unlock()
-	asked.answer(err)
-}
-
-func (s *session) forgetQuestions() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.asked)
 }
