@@ -31,7 +31,7 @@ type link struct {
 func login(ctx context.Context, cfg *Config) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	list, err := targets(ctx, cfg.Server, cfg.Account)
+	list, err := targets(ctx, net.DefaultResolver, cfg.Server, cfg.Account)
 	if err != nil {
 		return nil, fail(ErrServer, "%s: %v", cfg.Account, err)
 	}

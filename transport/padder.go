@@ -1,7 +1,7 @@
 package transport
 
 import (
-	"bytes"
+	"strings"
 	"time"
 )
 
@@ -33,7 +33,7 @@ func (p *padder) pad(record []byte, now time.Time) []byte {
 	if full {
 		p.lastBulk = now
 	}
-	return append(record, bytes.Repeat(space, size-len(record))...)
+	return append(record, spaces[:size-len(record)]...)
 }
 
 // wrote tells how long the last write took.
@@ -43,4 +43,4 @@ func (p *padder) wrote(took time.Duration, now time.Time) {
 	}
 }
 
-var space = []byte(" ")
+var spaces = strings.Repeat(" ", maxMessageBytes)

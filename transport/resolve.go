@@ -29,7 +29,7 @@ const (
 // targets lists the ways to reach the server of an account, the best first:
 // an explicit setting, or the SRV records _xmpps-client and _xmpp-client mixed by
 // priority (RFC 6120, 3.2.1; XEP-0368), or the domain itself.
-func targets(ctx context.Context, server string, domain jid.JID) ([]target, error) {
+func targets(ctx context.Context, dns *net.Resolver, server string, domain jid.JID) ([]target, error) {
 	if server != "" {
 		return explicitTarget(server)
 	}
@@ -44,18 +44,24 @@ func targets(ctx context.Context, server string, domain jid.JID) ([]target, erro
 		directTLS bool
 	}
 	var records []record
+	refused := false
 	for _, service := range []string{"xmpps-client", "xmpp-client"} {
-		_, found, err := net.DefaultResolver.LookupSRV(ctx, service, "tcp", domain.Domainpart())
+		_, found, err := dns.LookupSRV(ctx, service, "tcp", domain.Domainpart())
 		if err != nil {
 			continue // no record, or no answer: the domain itself is tried, and its failure told
 		}
 		for _, srv := range found {
-			if srv.Target != "." {
-				records = append(records, record{srv, service == "xmpps-client"})
+			if srv.Target == "." {
+				refused = true
+				continue
 			}
+			records = append(records, record{srv, service == "xmpps-client"})
 		}
 	}
-	if len(records) == 0 {
+	switch {
+	case len(records) == 0 && refused: // RFC 6120, 3.2.1
+		return nil, fmt.Errorf("the DNS of %s says that it has no xmpp server", domain.Domainpart())
+	case len(records) == 0:
 		return fallback, nil
 	}
 	slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.Priority, b.Priority) })
