@@ -17,6 +17,8 @@ const (
 // Variables by which Command tells the hook of ours what to do. They are taken
 // away before the repository's own hooks run.
 const (
+	// envLifeline is the descriptor of a hook's [Lifeline].
+	envLifeline = "GIT_XMPP_LIFELINE"
 	// envHooks is the absolute path of the repository's own hooks folder.
 	envHooks = "GIT_XMPP_HOOKS"
 	// envIntegrate is Policy.Integrate; set in fallback mode only.
@@ -39,7 +41,7 @@ func Environ() []string {
 func hookEnviron(environ []string) []string {
 	return without(environ, func(name string) bool {
 		switch name {
-		case envHooks, envIntegrate, "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
+		case envHooks, envIntegrate, envLifeline, "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
 			"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL":
 			return true
 		}

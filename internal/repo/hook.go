@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // IsHook reports whether git has started this program as a hook of a service
@@ -27,14 +25,13 @@ func IsHook(argv0 string, getenv func(string) string) (name string, ok bool) {
 // In fallback mode proc-receive is ours: it takes in the push (see Policy).
 // Any other name stands for the repository's own hook, which runs with the same
 // arguments and input, in the environment that it would have without us, plus
-// the GIT_XMPP_PEER_* variables. Except on Windows the process then becomes
-// that hook, with its own standard files, and RunHook doesn't return.
+// the GIT_XMPP_PEER_* variables. It ends when the [Lifeline] is cut.
 func RunHook(ctx context.Context, name string, args []string, stdin io.Reader, stdout, stderr io.Writer) (exitStatus int) {
 	if integrate := os.Getenv(envIntegrate); name == procReceive && integrate != "" {
-		// Git stops a push by a signal to the whole group; what has been
-		// begun on a work tree is finished or undone first. SIGPIPE must
-		// not end us in the middle either.
-		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+		// A push is stopped by the lifeline, or by a signal to the whole
+		// group; what has been begun on a work tree is finished or undone
+		// first. SIGPIPE must not end us in the middle either.
+		ctx, stop := withLifeline(ctx)
 		defer stop()
 		if err := receive(ctx, integrate, stdin, stdout, stderr); err != nil {
 			fmt.Fprintf(stderr, "git-remote-xmpp: %v\n", err)

@@ -85,12 +85,19 @@ func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *p
 	if err := j.write(accept); err != nil {
 		return 0, err
 	}
-	if err := cmd.Start(); err != nil {
+	line, err := repo.NewLifeline(cmd)
+	if err != nil {
+		return 0, err
+	}
+	defer line.Cut()
+	err = cmd.Start()
+	line.Started()
+	if err != nil {
 		return 0, err
 	}
 	var input, output, guard sync.WaitGroup
 	ended := make(chan struct{})
-	guard.Go(func() { j.guard(ctx, cmd, pipes, signal, ended) })
+	guard.Go(func() { j.guard(ctx, cmd, pipes, line, signal, ended) })
 	input.Go(func() {
 		if err := j.feed(reader, pipes.stdin); err != nil {
 			cancel(err)
@@ -134,15 +141,16 @@ func openPipes(cmd *exec.Cmd) (p pipes, err error) {
 	return p, errors.Join(errs[:]...)
 }
 
-// guard sees to it that a cancelled command ends: a push by the end of its input, everything by a signal; what is there
+// guard sees to it that a cancelled command ends: a push by the end of its input and of its hooks, everything by a signal; what is there
 // after that time is killed, and its pipes are closed whoever else holds them.
-func (j *job) guard(ctx context.Context, cmd *exec.Cmd, p pipes, signal func(), ended <-chan struct{}) {
+func (j *job) guard(ctx context.Context, cmd *exec.Cmd, p pipes, line *repo.Lifeline, signal func(), ended <-chan struct{}) {
 	select {
 	case <-ended:
 		return
 	case <-ctx.Done():
 	}
 	_ = p.stdin.Close() // feed may have done so
+	line.Cut()
 	if j.open.Service == protocol.ReceivePack {
 		wait(ended, inputGrace)
 	}
