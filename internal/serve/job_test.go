@@ -61,7 +61,11 @@ func (w *world) ended(pids []string) {
 func (g *guest) push() (*transport.Stream, *protocol.Reader) {
 	g.t.Helper()
 	s, r := g.open(&protocol.Open{Service: protocol.ReceivePack, Repository: "proj", Client: clientA})
-	if m, err := r.Next(); err != nil || m.Type() != protocol.TypeAccept {
+	m, err := r.Next()
+	for err == nil && m.Type() == protocol.TypeQueued { // the push before is still cleaning up
+		m, err = r.Next()
+	}
+	if err != nil || m.Type() != protocol.TypeAccept {
 		g.t.Fatalf("%+v, %v", m, err)
 	}
 	zero := strings.Repeat("0", 40)
