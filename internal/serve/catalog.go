@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -211,6 +210,3 @@ func ambiguous(found []Entry) error {
 	}
 	return refusal
 }
-
-// ErrNothingServed says that there is no repository to serve.
-var ErrNothingServed = errors.New("nothing to serve")
