@@ -145,7 +145,7 @@ func (r *receiver) request(from jid.JID, q *iq) (kind, payload string) {
 	} else {
 		known = r.book.sender(from.String()) != nil || from.Bare().Equal(r.cfg.Account)
 	}
-	kind, payload = "error", errorPayload("cancel", "service-unavailable")
+	kind, payload = "error", unavailable
 	switch {
 	case !known:
 		return kind, payload
@@ -177,7 +177,7 @@ func (r *receiver) knock(from jid.JID, text string) (kind, payload string) {
 	case tag != nil && r.cfg.Serve:
 		return "error", errorPayload("auth", "not-authorized")
 	default:
-		return "error", errorPayload("cancel", "service-unavailable")
+		return "error", unavailable
 	}
 }
 

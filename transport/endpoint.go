@@ -214,9 +214,7 @@ func (e *Endpoint) listen() error {
 	if err != nil {
 		return err
 	}
-	e.running.Add(1)
-	go func() {
-		defer e.running.Done()
+	e.running.Go(func() {
 		for {
 			conn, err := listener.Accept(context.Background()) // ends when the transport is closed
 			if err != nil {
@@ -232,7 +230,7 @@ func (e *Endpoint) listen() error {
 				_ = conn.CloseWithError(codeCancel, "too many connections wait")
 			}
 		}
-	}()
+	})
 	return nil
 }
 

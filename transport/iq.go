@@ -32,7 +32,7 @@ func (s *session) answer(q *iq) {
 	if err != nil {
 		return
 	}
-	kind, payload := "error", errorPayload("cancel", "service-unavailable")
+	kind, payload := "error", unavailable
 	switch {
 	case q.Type == "get" && q.Ping != nil && s.isServer(from):
 		kind, payload = "result", ""

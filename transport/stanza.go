@@ -234,6 +234,9 @@ func errorPayload(kind, condition string) string {
 	return fmt.Sprintf("<error type='%s'><%s xmlns='%s'/></error>", kind, condition, nsStanzas)
 }
 
+// unavailable is the error that a server gives in the name of nobody (RFC 6120, 8.3.3.19).
+var unavailable = errorPayload("cancel", "service-unavailable")
+
 // decodeTag reads the tag of a knock: none, or base64 of 16 bytes.
 func decodeTag(text string) ([]byte, error) {
 	if text == "" {

@@ -3,31 +3,26 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
 
+	"git-remote-xmpp/internal/xmppserver"
 	"github.com/gofrs/flock"
 )
 
 const (
-	// certificateYears is how long the embedded server's certificate is good: clients have a copy of it, so it
+	// certificateLifetime is how long the embedded server's certificate is good, ten years: clients have a copy of it, so it
 	// isn't replaced without need.
-	certificateYears = 10
-	lockTimeout      = 10 * time.Second
-	lockRetryDelay   = 10 * time.Millisecond
+	certificateLifetime = 3652 * 24 * time.Hour
+	lockTimeout         = 10 * time.Second
+	lockRetryDelay      = 10 * time.Millisecond
 )
 
 // serverCertificate returns the embedded server's certificate for a domain, made at first use and kept in the data
@@ -48,7 +43,7 @@ func serverCertificate(ctx context.Context, data, domain string) (cert tls.Certi
 	both := filepath.Join(dir, "key-"+domain+".pem") // the key, and the certificate
 	text, err := os.ReadFile(both)
 	if errors.Is(err, fs.ErrNotExist) {
-		if text, err = newServerCertificate(domain, time.Now()); err == nil {
+		if text, err = newServerCertificate(domain); err == nil {
 			err = replaceFile(both, text)
 		}
 	}
@@ -74,39 +69,18 @@ func replaceFile(path string, text []byte) error {
 	return os.Rename(temp, path)
 }
 
-// newServerCertificate makes a certificate for a domain and for loopback, which is its own authority, and its
-// key: both in PEM.
-func newServerCertificate(domain string, now time.Time) ([]byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// newServerCertificate makes a certificate for a domain and its key: both in PEM.
+func newServerCertificate(domain string) ([]byte, error) {
+	cert, err := xmppserver.SelfSigned(domain, certificateLifetime)
 	if err != nil {
 		return nil, err
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: domain},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(certificateYears, 0, 0),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true, IsCA: true,
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	}
-	if ip := net.ParseIP(domain); ip != nil {
-		template.IPAddresses = append(template.IPAddresses, ip)
-	} else {
-		template.DNSNames = append(template.DNSNames, domain)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return nil, err
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	private, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 	if err != nil {
 		return nil, err
 	}
 	return bytes.Join([][]byte{
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}),
 	}, nil), nil
 }

@@ -77,12 +77,12 @@ func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *p
 	if err != nil {
 		return 0, err
 	}
-	pipes, err := openPipes(cmd)
-	if err != nil {
-		return 0, err
-	}
 	accept := &protocol.Accept{Repository: j.entry.UUID, Name: j.entry.Name, Direct: j.policy.Mode == repo.ModeDirect}
 	if err := j.write(accept); err != nil {
+		return 0, err
+	}
+	pipes, err := openPipes(cmd)
+	if err != nil {
 		return 0, err
 	}
 	line, err := repo.NewLifeline(cmd)

@@ -124,9 +124,10 @@ func (s *Server) admitConn(conn *transport.Conn) (release func(), ok bool) {
 
 // A client is the other side of a connection, as far as it is known.
 type client struct {
-	conn *transport.Conn
-	key  peers.Key
-	peer peers.Peer
+	conn    *transport.Conn
+	key     peers.Key
+	peer    peers.Peer
+	granted string // UUID of the repository that its invite opened; empty: it came without
 }
 
 // serveConn serves one connection until it ends or running does. Once stopping is done, nothing new begins.
@@ -195,16 +196,11 @@ func (s *Server) greet(ctx context.Context, conn *transport.Conn) (*client, erro
 	if err != nil {
 		return nil, err
 	}
-	return &c.client, nil
-}
-
-type identified struct {
-	client
-	granted string // UUID of the repository that an invite opened
+	return c, nil
 }
 
 // identify says who the peer is by its key, which TLS has proved.
-func (s *Server) identify(ctx context.Context, conn *transport.Conn, hello *protocol.Hello) (*identified, error) {
+func (s *Server) identify(ctx context.Context, conn *transport.Conn, hello *protocol.Hello) (*client, error) {
 	if hello.Major != protocol.Major {
 		return nil, &protocol.Refuse{Code: protocol.CodeVersion,
 			Text: fmt.Sprintf("this side speaks version %d of the protocol, the other %d: one of the two needs an update", protocol.Major, hello.Major)}
@@ -213,7 +209,7 @@ func (s *Server) identify(ctx context.Context, conn *transport.Conn, hello *prot
 	if !ok {
 		return nil, &protocol.Refuse{Code: protocol.CodeDenied}
 	}
-	c := &identified{client: client{conn: conn, key: key}}
+	c := &client{conn: conn, key: key}
 	address := conn.Peer().Bare().String()
 	if len(hello.Invite) > 0 {
 		invite, err := s.Store.Redeem(ctx, peers.Secret(hello.Invite), key, address, hello.Label, time.Now())

@@ -18,9 +18,10 @@ import (
 // certificateLifetime is that of a certificate made on the spot.
 const certificateLifetime = 365 * 24 * time.Hour
 
-// selfSigned makes a certificate for domain and for loopback. It is its own
-// authority, so a client that trusts it trusts the server.
-func selfSigned(domain string) (tls.Certificate, error) {
+// SelfSigned makes a certificate for domain and for loopback, good from now for
+// lifetime. It is its own authority, so a client that trusts it trusts the
+// server.
+func SelfSigned(domain string, lifetime time.Duration) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("make a certificate: %w", err)
@@ -34,7 +35,7 @@ func selfSigned(domain string) (tls.Certificate, error) {
 		SerialNumber:          serial,
 		Subject:               pkix.Name{CommonName: domain},
 		NotBefore:             now.Add(-time.Hour),
-		NotAfter:              now.Add(certificateLifetime),
+		NotAfter:              now.Add(lifetime),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,

@@ -84,7 +84,7 @@ func newServer(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if cfg.Certificate == nil {
-		cert, err := selfSigned(domain.Domainpart())
+		cert, err := SelfSigned(domain.Domainpart(), certificateLifetime)
 		if err != nil {
 			return nil, err
 		}
