@@ -13,6 +13,7 @@ import (
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/helper"
 	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/pushcmd"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
@@ -41,7 +42,9 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	local, err := repo.FromEnv(ctx)
 	switch {
 	case err == nil:
-		h.Rewrite = local.RewriteAdvertisement
+		h.Rewrite = func(ctx context.Context, in io.Reader, out io.Writer) error {
+			return local.RewriteAdvertisement(ctx, pushcmd.Find(ctx), remoteName, in, out)
+		}
 	case !errors.Is(err, repo.ErrNotRepository):
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"git-remote-xmpp/internal/pushcmd"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 )
 
@@ -36,18 +37,20 @@ type advertisedRef struct {
 
 // RewriteAdvertisement copies receive-pack's advertisement from in to out, up
 // to and including its flush-pkt, and reads not one byte more. A branch whose
-// value is neither the local branch's nor an ancestor of it is shown as if it did
+// value isn't what is going to be pushed there nor an ancestor of it is shown as if it did
 // not exist, with its value as a `.have`: so git never refuses to push to it, and
-// knows all the same what needn't be sent.
+// knows all the same what needn't be sent. Where the user asked for force, a lease or a
+// deletion git is shown the truth, and does as it always does.
 //
-// An ERR packet is passed on and ends the copy without an error. in is to be
-// closed by its owner if ctx ends.
-func (r *Repo) RewriteAdvertisement(ctx context.Context, in io.Reader, out io.Writer) error {
+// ask is what git push was asked for; nil if that isn't known. remote is the
+// remote's name or URL. An ERR packet is passed on and ends the copy without an
+// error. in is to be closed by its owner if ctx ends.
+func (r *Repo) RewriteAdvertisement(ctx context.Context, ask *pushcmd.Push, remote string, in io.Reader, out io.Writer) error {
 	adv, err := readAdvertisement(in)
 	if err != nil {
 		return err
 	}
-	diverged, err := r.diverged(ctx, adv.branches())
+	diverged, err := r.diverged(ctx, adv.branches(), ask, remote)
 	if err != nil {
 		return fmt.Errorf("compare branches: %w", err)
 	}
@@ -156,40 +159,6 @@ func (a *advertisement) write(w io.Writer, diverged map[string]bool) error {
 		_ = enc.Flush()
 	}
 	return out.Flush()
-}
-
-// diverged returns which of another repository's branches ours don't hold.
-func (r *Repo) diverged(ctx context.Context, theirs map[string]string) (map[string]bool, error) {
-	diverged := make(map[string]bool)
-	if len(theirs) == 0 {
-		return diverged, nil
-	}
-	ours, err := r.refs(ctx, headsPrefix)
-	if err != nil {
-		return nil, err
-	}
-	var ask strings.Builder
-	for ref, id := range theirs {
-		diverged[ref] = id != ours[ref]
-		if ours[ref] != "" && diverged[ref] {
-			ask.WriteString(id + "\n")
-		}
-	}
-	present, err := r.present(ctx, ask.String())
-	if err != nil {
-		return nil, err
-	}
-	for ref, id := range theirs {
-		if ours[ref] == "" || !diverged[ref] || !present[id] {
-			continue
-		}
-		behind, err := r.isAncestor(ctx, id, ours[ref])
-		if err != nil {
-			return nil, err
-		}
-		diverged[ref] = !behind
-	}
-	return diverged, nil
 }
 
 // present returns which of the commits, one id a line, are here. Other than

@@ -69,7 +69,7 @@ func TestRewriteAdvertisement(t *testing.T) {
 			rest := "0001not one byte more"
 			in := strings.NewReader(packets(t, test.in...) + rest)
 			var out bytes.Buffer
-			if err := r.RewriteAdvertisement(t.Context(), in, &out); err != nil {
+			if err := r.RewriteAdvertisement(t.Context(), nil, "origin", in, &out); err != nil {
 				t.Fatal(err)
 			}
 			if got, want := out.String(), packets(t, test.want...); got != want {
@@ -114,7 +114,7 @@ func TestRewriteManyRefs(t *testing.T) {
 	}
 	writeFile(t, trace, "", 0o644)
 	var out bytes.Buffer
-	if err := r.RewriteAdvertisement(t.Context(), &in, &out); err != nil {
+	if err := r.RewriteAdvertisement(t.Context(), nil, "origin", &in, &out); err != nil {
 		t.Fatal(err)
 	}
 	adv, err := readAdvertisement(&out)

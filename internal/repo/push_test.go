@@ -285,10 +285,15 @@ func TestLeaseOnDivergedBranch(t *testing.T) {
 	w := newWorld(t, "--bare")
 	w.diverge()
 	git(t, w.client, "fetch", "-q")
-	out, status := w.push("--force-with-lease", "origin", "main")
-	w.says(out, "stale info")
-	if status != 1 {
-		t.Errorf("exit status %d", status)
+	for _, stale := range []string{"--force-with-lease=main:", "--force-with-lease=main:" + git(t, w.client, "rev-parse", "main~1")} {
+		before := git(t, w.server, "rev-parse", "main")
+		out, status := w.push(stale, "origin", "main")
+		w.says(out, "stale info")
+		if now := git(t, w.server, "rev-parse", "main"); status != 1 || now != before {
+			t.Errorf("%s: exit status %d, main is %s, was %s", stale, status, now, before)
+		}
 	}
-	w.mustPush([]string{"--force-with-lease=main:", "origin", "main"}, "[new reference] main -> "+syncedRef)
+	if out, status := w.push("--force-with-lease", "origin", "main"); status != 0 {
+		t.Errorf("a right lease: exit status %d, %s", status, out)
+	}
 }

@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"git-remote-xmpp/internal/pushcmd"
 )
 
 // toyHelper serves one `connect` for the repository at path.
@@ -86,7 +88,7 @@ func toyCopy(ctx context.Context, cmd *exec.Cmd, local *Repo, stdin io.Reader, r
 		in.Close()
 	}()
 	if rewrite {
-		err = local.RewriteAdvertisement(ctx, out, os.Stdout)
+		err = local.RewriteAdvertisement(ctx, pushcmd.Find(ctx), os.Args[1], out, os.Stdout)
 	}
 	if err == nil {
 		_, err = io.Copy(os.Stdout, out)
