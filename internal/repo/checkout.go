@@ -49,7 +49,7 @@ func (r *receiver) alongTrees(ctx context.Context, p *plan, ref, from, to string
 	}
 	switch action {
 	case denyRefuse:
-		return "there, where receive.denyCurrentBranch is set to refuse", nil
+		return "is checked out there, where receive.denyCurrentBranch is set to refuse", nil
 	case denyWarn:
 		p.note = "warning: updating the current branch"
 		return "", nil
@@ -57,7 +57,7 @@ func (r *receiver) alongTrees(ctx context.Context, p *plan, ref, from, to string
 		return "", nil
 	}
 	if r.declined[ref] {
-		return "in a work tree there that could not be brought along", nil
+		return "is checked out in a work tree there that could not be brought along", nil
 	}
 	if isZero(from) { // a branch without a commit yet
 		if from, err = r.repo.git(ctx, strings.NewReader(""), "hash-object", "-t", "tree", "--stdin"); err != nil {
@@ -72,7 +72,7 @@ func (r *receiver) alongTrees(ctx context.Context, p *plan, ref, from, to string
 	for _, t := range trees {
 		if why := r.obstacle(ctx, t, from, to); why != "" {
 			p.trees = nil
-			return why, ctx.Err()
+			return "is checked out " + why, ctx.Err()
 		}
 	}
 	return "", nil

@@ -97,6 +97,15 @@ func (r *Repo) config(ctx context.Context, key string) ([]string, error) {
 	return strings.Split(strings.TrimSuffix(out, "\x00"), "\x00"), nil
 }
 
+// configBool returns the value of a boolean setting, false if it isn't set.
+func (r *Repo) configBool(ctx context.Context, key string) (bool, error) {
+	out, err := r.git(ctx, nil, "config", "--type=bool", "--get", key)
+	if exitStatus(err) == 1 {
+		return false, nil
+	}
+	return strings.TrimSpace(out) == "true", err
+}
+
 // subcommand is the first of git's arguments that is no option.
 func subcommand(args []string) string {
 	for _, a := range args {

@@ -11,6 +11,20 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
+// plan is what is to be done about one command.
+type plan struct {
+	report  report
+	changes []change   // the first is the one that was asked for
+	trees   []workTree // where the branch is checked out, to be brought along
+	from    string     // the tree-ish that is in them now
+	note    string     // what the pusher is told if the plan is carried out
+}
+
+func (p *plan) refuse(reason string) *plan {
+	p.report.reason = reason
+	return p
+}
+
 // plan decides what is to be done about a command, as things stand. It goes by
 // the refs' actual values: what the pusher was shown may be older, or zero.
 func (r *receiver) plan(ctx context.Context, c command) (*plan, error) {
@@ -39,41 +53,68 @@ func (r *receiver) planOther(ctx context.Context, p *plan, c command) (*plan, er
 	return r.askUpdateHook(ctx, p)
 }
 
-// planUpdate brings a branch up by fast-forward if it may be, and otherwise
-// puts the commits where only this sender's are.
+// planUpdate moves a branch if it may be moved, and otherwise puts the commits
+// where only this sender's are.
 func (r *receiver) planUpdate(ctx context.Context, p *plan, c command) (*plan, error) {
 	current := r.value(c.ref, c.new)
 	if current == c.new {
 		p.report.done = change{c.ref, current, c.new}
 		return p, r.tidy(ctx, p, c)
 	}
-	forward := r.integrate
-	if forward && !isZero(current) {
-		var err error
-		if forward, err = r.repo.isAncestor(ctx, current, c.new); err != nil {
-			return nil, err
-		}
+	to, why, err := r.target(ctx, p, c, current)
+	if err == nil && to != "" {
+		why, err = r.alongTrees(ctx, p, c.ref, current, to)
 	}
-	if forward {
-		why, err := r.alongTrees(ctx, p, c.ref, current, c.new)
-		if err != nil {
-			return nil, err
-		}
-		if why != "" {
-			forward = false
-			p.note = fmt.Sprintf("%s is checked out %s: left as it was; your commits are in %s",
-				strings.TrimPrefix(c.ref, headsPrefix), why, r.fallback(c.ref))
-		}
+	if err != nil {
+		return nil, err
 	}
-	if !forward {
+	if why != "" {
+		p.note = fmt.Sprintf("%s %s: left as it was; your commits are in %s",
+			strings.TrimPrefix(c.ref, headsPrefix), why, r.fallback(c.ref))
+	}
+	if to == "" || why != "" {
+		p.report.forced = false
 		return r.planFallback(ctx, p, c)
 	}
-	p.report.done = change{c.ref, current, c.new}
+	p.report.done = change{c.ref, current, to}
 	p.changes = []change{p.report.done}
 	if err := r.tidy(ctx, p, c); err != nil {
 		return nil, err
 	}
 	return r.askUpdateHook(ctx, p)
+}
+
+// target returns the commit that a branch is to be moved to for a command, ""
+// if it is to be left alone. Then why says the reason, for the pusher, unless it is the
+// ordinary one.
+func (r *receiver) target(ctx context.Context, p *plan, c command, current string) (to, why string, err error) {
+	forward := isZero(current)
+	if !forward {
+		if forward, err = r.repo.isAncestor(ctx, current, c.new); err != nil {
+			return "", "", err
+		}
+	}
+	switch {
+	case forward && r.integrate:
+		return c.new, "", nil
+	case !forward && c.old == current:
+		return r.forced(ctx, p, c)
+	}
+	return "", "", nil
+}
+
+// forced is target for a command that git's client refuses by itself unless it
+// is forced: the pusher knows the value that it gives up.
+func (r *receiver) forced(ctx context.Context, p *plan, c command) (to, why string, err error) {
+	if !r.integrate {
+		return "", "isn't moved by a push there, not even by a forced one", nil
+	}
+	denied, err := r.repo.configBool(ctx, "receive.denyNonFastForwards")
+	if denied || err != nil {
+		return "", "may not lose commits there (receive.denyNonFastForwards)", err
+	}
+	p.report.forced = true
+	return c.new, "", nil
 }
 
 // planFallback moves the sender's fallback ref, wherever it was.
@@ -93,52 +134,6 @@ func (r *receiver) planFallback(ctx context.Context, p *plan, c command) (*plan,
 		p.report.forced = !forward
 	}
 	return r.askUpdateHook(ctx, p)
-}
-
-// planDelete deletes a branch and the sender's fallback ref for it.
-func (r *receiver) planDelete(ctx context.Context, p *plan, c command) (*plan, error) {
-	current, fallback := r.value(c.ref, c.new), r.fallback(c.ref)
-	p.report.done = change{c.ref, current, c.new}
-	if !isZero(current) {
-		prohibited, err := r.mayNotDelete(ctx, c.ref)
-		if err != nil {
-			return nil, err
-		}
-		if prohibited != "" {
-			return p.refuse(prohibited), nil
-		}
-		p.changes = append(p.changes, p.report.done)
-	}
-	if old := r.value(fallback, c.new); !isZero(old) {
-		p.changes = append(p.changes, change{fallback, old, c.new})
-	}
-	if len(p.changes) == 0 {
-		p.note = "warning: deleting a non-existent ref"
-		return p, nil
-	}
-	return r.askUpdateHook(ctx, p)
-}
-
-// mayNotDelete returns why a branch may not be deleted, in git's words, or "".
-func (r *receiver) mayNotDelete(ctx context.Context, ref string) (string, error) {
-	deletes, err := r.deny(ctx, "receive.denyDeletes")
-	if err != nil {
-		return "", err
-	}
-	if deletes == denyRefuse {
-		return "deletion prohibited", nil
-	}
-	current, err := r.isCurrent(ctx, ref)
-	if err != nil || !current {
-		return "", err
-	}
-	switch deny, err := r.deny(ctx, "receive.denyDeleteCurrent"); {
-	case err != nil:
-		return "", err
-	case deny == denyIgnore || deny == denyWarn:
-		return "", nil
-	}
-	return "deletion of the current branch prohibited", nil
 }
 
 // tidy deletes the sender's fallback ref if the branch will have all of it.
@@ -201,32 +196,4 @@ func (r *receiver) value(ref, like string) string {
 		return v
 	}
 	return zeroLike(like)
-}
-
-// The actions of git's receive.deny* settings.
-type deny int
-
-const (
-	denyUnset deny = iota
-	denyIgnore
-	denyWarn
-	denyRefuse
-	denyUpdateInstead
-)
-
-// deny reads a setting whose value is an action or a boolean.
-func (r *receiver) deny(ctx context.Context, key string) (deny, error) {
-	values, err := r.repo.config(ctx, key)
-	if err != nil || len(values) == 0 {
-		return denyUnset, err
-	}
-	switch strings.ToLower(values[len(values)-1]) {
-	case "ignore", "false", "no", "off", "0":
-		return denyIgnore, nil
-	case "warn":
-		return denyWarn, nil
-	case "updateinstead":
-		return denyUpdateInstead, nil
-	}
-	return denyRefuse, nil
 }

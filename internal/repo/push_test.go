@@ -135,17 +135,6 @@ func TestPorcelainDiverged(t *testing.T) {
 	w.mustPush([]string{"--porcelain", "origin", "main"}, "* refs/heads/main:"+syncedRef+" [new reference]", "Done")
 }
 
-func TestForceNeverRewindsABranch(t *testing.T) {
-	w := newWorld(t, "--bare")
-	w.commitOnServer("theirs")
-	theirs := git(t, w.server, "rev-parse", "main")
-	git(t, w.client, "commit", "-q", "--amend", "-m", "other")
-	w.mustPush([]string{"--force", "origin", "main"}, "[new reference] main -> "+syncedRef)
-	if git(t, w.server, "rev-parse", "main") != theirs {
-		t.Error("main was moved")
-	}
-}
-
 func TestPushDelete(t *testing.T) {
 	w := newWorld(t, "--bare")
 	w.mustPush([]string{"origin", "main:topic"})

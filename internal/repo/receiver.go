@@ -34,20 +34,6 @@ type receiver struct {
 	declined map[string]bool // branches that a push-to-checkout hook wouldn't have moved
 }
 
-// plan is what is to be done about one command.
-type plan struct {
-	report  report
-	changes []change
-	trees   []workTree // where the branch is checked out, to be brought along
-	from    string     // the tree-ish that is in them now
-	note    string     // what the pusher is told if the plan is carried out
-}
-
-func (p *plan) refuse(reason string) *plan {
-	p.report.reason = reason
-	return p
-}
-
 // run carries out the commands. The reports are in the commands' order.
 func (r *receiver) run(ctx context.Context, req request) ([]report, error) {
 	if err := r.load(ctx, req.commands); err != nil {

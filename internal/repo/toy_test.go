@@ -42,7 +42,7 @@ func toyHelper(path string) error {
 	if err != nil {
 		return err
 	}
-	return toyCopy(ctx, cmd, local, stdin, service == string(ReceivePack) && policy.Mode != ModeDirect)
+	return toyCopy(ctx, cmd, local, stdin, service == string(ReceivePack) && policy.Mode != ModeDirect && os.Getenv("TOY_PLAIN") == "")
 }
 
 // toyHandshake answers git's commands up to `connect`.
