@@ -5,11 +5,15 @@ import (
 	"strings"
 )
 
-// planDelete deletes a branch and the sender's fallback ref for it.
+// planDelete deletes a branch and the sender's fallback ref for it. A pusher
+// that was shown the branch must have been shown the value that it has now.
 func (r *receiver) planDelete(ctx context.Context, p *plan, c command) (*plan, error) {
-	current, fallback := r.value(c.ref, c.new), r.fallback(c.ref)
-	p.report.done = change{c.ref, current, c.new}
-	if !isZero(current) {
+	old, fallback := c.old, r.fallback(c.ref)
+	if isZero(old) {
+		old = r.value(c.ref, c.new)
+	}
+	p.report.done = change{c.ref, old, c.new}
+	if !isZero(old) {
 		prohibited, err := r.mayNotDelete(ctx, c.ref)
 		if err != nil {
 			return nil, err
@@ -29,27 +33,43 @@ func (r *receiver) planDelete(ctx context.Context, p *plan, c command) (*plan, e
 	return r.askUpdateHook(ctx, p)
 }
 
-// mayNotDelete returns why a branch may not be deleted, in git's words, or "".
+// mayNotDelete returns why a branch may not be deleted, or "". It says to the pusher what git says.
 func (r *receiver) mayNotDelete(ctx context.Context, ref string) (string, error) {
-	deletes, err := r.repo.configBool(ctx, "receive.denyDeletes")
+	denied, err := r.repo.configBool(ctx, "receive.denyDeletes")
 	if err != nil {
 		return "", err
 	}
-	if deletes {
+	if denied {
+		r.say("error: denying ref deletion for " + ref)
 		return "deletion prohibited", nil
 	}
 	current, err := r.isCurrent(ctx, ref)
 	if err != nil || !current {
 		return "", err
 	}
-	switch deny, err := r.deny(ctx, "receive.denyDeleteCurrent"); {
-	case err != nil:
+	action, err := r.deny(ctx, "receive.denyDeleteCurrent")
+	switch {
+	case err != nil || action == denyIgnore:
 		return "", err
-	case deny == denyIgnore || deny == denyWarn:
+	case action == denyWarn:
+		r.say("warning: deleting the current branch")
 		return "", nil
+	case action == denyUnset:
+		r.say(denyDeleteCurrentHelp)
 	}
+	r.say("error: refusing to delete the current branch: " + ref)
 	return "deletion of the current branch prohibited", nil
 }
+
+// denyDeleteCurrentHelp is what git's receive-pack says where nothing is set.
+const denyDeleteCurrentHelp = `error: By default, deleting the current branch is denied, because the next
+'git clone' won't result in any file checked out, causing confusion.
+
+You can set 'receive.denyDeleteCurrent' configuration variable to
+'warn' or 'ignore' in the remote repository to allow deleting the
+current branch, with or without a warning message.
+
+To squelch this message, you can set it to 'refuse'.`
 
 // The actions of git's receive.deny* settings.
 type deny int

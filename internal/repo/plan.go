@@ -165,6 +165,7 @@ func (r *receiver) askUpdateHook(ctx context.Context, p *plan) (*plan, error) {
 	err = r.runHook(cmd, nil)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) || ctx.Err() != nil {
+		r.say("error: hook declined to update " + c.ref)
 		return p.refuse("hook declined"), nil
 	}
 	if err != nil {

@@ -135,43 +135,6 @@ func TestPorcelainDiverged(t *testing.T) {
 	w.mustPush([]string{"--porcelain", "origin", "main"}, "* refs/heads/main:"+syncedRef+" [new reference]", "Done")
 }
 
-func TestPushDelete(t *testing.T) {
-	w := newWorld(t, "--bare")
-	w.mustPush([]string{"origin", "main:topic"})
-	git(t, w.server, "update-ref", "refs/synced/"+aliceUUID+"/topic", "main")
-	w.mustPush([]string{"--delete", "origin", "topic"}, "- [deleted] topic")
-	w.is("refs/heads/topic", "")
-	w.is("refs/synced/"+aliceUUID+"/topic", "")
-
-	// The advertisement shows a diverged branch as missing; it can be deleted all the same.
-	git(t, w.server, "branch", "side", git(t, w.server, "commit-tree", "-m", "side", "main^{tree}"))
-	git(t, w.client, "branch", "side")
-	w.mustPush([]string{"--delete", "origin", "side"}, "- [deleted] side")
-	w.is("refs/heads/side", "")
-
-	out, status := w.push("--delete", "origin", "main")
-	w.says(out, "deletion of the current branch prohibited")
-	if status != 1 {
-		t.Errorf("exit status %d", status)
-	}
-	w.is("refs/heads/main", "main")
-
-	w.mustPush([]string{"origin", "main:kept"})
-	git(t, w.server, "config", "receive.denyDeletes", "true")
-	out, _ = w.push("origin", ":kept")
-	w.says(out, "deletion prohibited")
-	w.is("refs/heads/kept", "main")
-}
-
-func TestDeleteMissingBranch(t *testing.T) {
-	w := newWorld(t, "--bare")
-	zero := strings.Repeat("0", 40)
-	reports := w.receive(t, command{zero, zero, "refs/heads/none"})
-	if got := reports[0]; got.reason != "" || got.done.ref != "refs/heads/none" {
-		t.Errorf("report %+v", got)
-	}
-}
-
 func TestPushConflictingNames(t *testing.T) {
 	w := newWorld(t, "--bare")
 	commit(t, w.client, "two", "two")
