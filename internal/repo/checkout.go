@@ -51,7 +51,7 @@ func (r *receiver) alongTrees(ctx context.Context, p *plan, ref, from, to string
 	case denyRefuse:
 		return "is checked out there, where receive.denyCurrentBranch is set to refuse", nil
 	case denyWarn:
-		p.note = "warning: updating the current branch"
+		p.notes = append(p.notes, "warning: updating the current branch")
 		return "", nil
 	case denyIgnore:
 		return "", nil
@@ -113,9 +113,8 @@ func (r *receiver) checkOutAll(ctx context.Context, plans []*plan) (undo func(),
 		}
 	}
 	for _, p := range plans {
-		to := p.report.done.new
 		for _, t := range p.trees {
-			back, err := r.checkOut(ctx, t, p.from, to)
+			back, err := r.checkOut(ctx, t, p.from, p.changes[0].new)
 			if err != nil {
 				r.declined[p.report.ref] = true
 				undo()

@@ -27,7 +27,7 @@ func (r *receiver) planDelete(ctx context.Context, p *plan, c command) (*plan, e
 		p.changes = append(p.changes, change{fallback, old, c.new})
 	}
 	if len(p.changes) == 0 {
-		p.note = "warning: deleting a non-existent ref"
+		p.notes = []string{"warning: deleting a non-existent ref"}
 		return p, nil
 	}
 	return r.askUpdateHook(ctx, p)

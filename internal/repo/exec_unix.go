@@ -10,10 +10,10 @@ import (
 	"syscall"
 )
 
-// becomeHook runs the hook as a child tied to our lifeline. Without one it replaces this process by the hook, and returns only if it
-// can't. A hook that isn't a program and has no interpreter line is not handed to a shell.
+// becomeHook runs the hook as a child tied to our lifeline. Without one, if the hook's input is ours, it replaces this process by the
+// hook, and returns only if it can't. A hook that isn't a program and has no interpreter line is not handed to a shell.
 func becomeHook(ctx context.Context, path string, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
-	if os.Getenv(envLifeline) == "" {
+	if os.Getenv(envLifeline) == "" && stdin == io.Reader(os.Stdin) {
 		err := syscall.Exec(path, append([]string{path}, args...), environ)
 		return 0, &os.PathError{Op: "exec", Path: "hook", Err: err}
 	}

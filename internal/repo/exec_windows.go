@@ -24,8 +24,11 @@ func becomeHook(ctx context.Context, path string, args, environ []string, stdin 
 	cmd.WaitDelay = pipeGrace
 	err = cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	switch {
+	case errors.As(err, &exit):
 		return exit.ExitCode(), nil
+	case errors.Is(err, exec.ErrWaitDelay):
+		return 0, nil // it has left something behind that holds its input
 	}
 	return 0, err
 }

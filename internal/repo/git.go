@@ -19,17 +19,17 @@ func (r *Repo) git(ctx context.Context, stdin io.Reader, args ...string) (string
 	return run(ctx, r.Dir, r.env, stdin, append([]string{"--git-dir=" + r.Dir}, args...)...)
 }
 
-// run runs git in dir and returns what it printed. An error carries the first
-// line of git's own complaint.
+// run runs git in dir and returns what it printed, also beside an error. An error
+// carries the first line of git's own complaint.
 func run(ctx context.Context, dir string, environ []string, stdin io.Reader, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir, cmd.Env, cmd.Stdin = dir, environ, stdin
 	cmd.WaitDelay = pipeGrace
 	out, err := cmd.Output()
 	if err != nil {
-		return "", describe(ctx, args, err)
+		err = describe(ctx, args, err)
 	}
-	return string(out), nil
+	return string(out), err
 }
 
 // describe wraps the error of a git command once, with the name of the command.

@@ -43,10 +43,30 @@ func RunHook(ctx context.Context, name string, args []string, stdin io.Reader, s
 	if path == "" {
 		return 0 // gone since the push began: git runs no hook then
 	}
+	if integrate := os.Getenv(envIntegrate); name == postReceive && integrate != "" {
+		input, err := toldAfter(ctx, integrate, stdin)
+		if err != nil {
+			fmt.Fprintf(stderr, "git-remote-xmpp: %v\n", err)
+			return 1
+		}
+		if input == "" {
+			return 0 // nothing has changed: git runs no hook then
+		}
+		stdin = strings.NewReader(input)
+	}
 	status, err := becomeHook(ctx, path, args, hookEnviron(os.Environ()), stdin, stdout, stderr)
 	if err != nil {
 		fmt.Fprintf(stderr, "git-remote-xmpp: can't run the repository's own hook %s: %v\n", name, err)
 		return 1
 	}
 	return status
+}
+
+// toldAfter is the input of the repository's own post-receive hook.
+func toldAfter(ctx context.Context, integrate string, stdin io.Reader) (string, error) {
+	repo, err := fromEnviron(ctx, hookEnviron(os.Environ()))
+	if err != nil {
+		return "", err
+	}
+	return repo.reallyChanged(ctx, stdin, integrate == IntegrateMerge)
 }

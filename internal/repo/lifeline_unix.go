@@ -80,6 +80,8 @@ func runTied(ctx context.Context, cmd *exec.Cmd) (int, error) {
 		return exit.ExitCode(), nil
 	case errors.As(err, &exit), ctx.Err() != nil:
 		return 1, nil // by a signal: git takes it for a refusal
+	case errors.Is(err, exec.ErrWaitDelay):
+		return 0, nil // it has left something behind that holds its input
 	}
 	return 0, err
 }

@@ -17,7 +17,7 @@ type plan struct {
 	changes []change   // the first is the one that was asked for
 	trees   []workTree // where the branch is checked out, to be brought along
 	from    string     // the tree-ish that is in them now
-	note    string     // what the pusher is told if the plan is carried out
+	notes   []string   // what the pusher is told if the plan is carried out
 }
 
 func (p *plan) refuse(reason string) *plan {
@@ -56,12 +56,13 @@ func (r *receiver) planOther(ctx context.Context, p *plan, c command) (*plan, er
 // planUpdate moves a branch if it may be moved, and otherwise puts the commits
 // where only this sender's are.
 func (r *receiver) planUpdate(ctx context.Context, p *plan, c command) (*plan, error) {
-	current := r.value(c.ref, c.new)
-	if current == c.new {
-		p.report.done = change{c.ref, current, c.new}
-		return p, r.tidy(ctx, p, c)
-	}
+	current, branch := r.value(c.ref, c.new), strings.TrimPrefix(c.ref, headsPrefix)
 	to, why, err := r.target(ctx, p, c, current)
+	if err == nil && to == current {
+		p.notes = append(p.notes, branch+" has your commits already")
+		p.report.done = change{c.ref, c.new, c.new}
+		return p, r.tidy(ctx, p, c.ref, to)
+	}
 	if err == nil && to != "" {
 		why, err = r.alongTrees(ctx, p, c.ref, current, to)
 	}
@@ -69,24 +70,30 @@ func (r *receiver) planUpdate(ctx context.Context, p *plan, c command) (*plan, e
 		return nil, err
 	}
 	if why != "" {
-		p.note = fmt.Sprintf("%s %s: left as it was; your commits are in %s",
-			strings.TrimPrefix(c.ref, headsPrefix), why, r.fallback(c.ref))
+		p.notes = append(p.notes, fmt.Sprintf("%s %s: left as it was; your commits are in %s", branch, why, r.fallback(c.ref)))
 	}
 	if to == "" || why != "" {
-		p.report.forced = false
 		return r.planFallback(ctx, p, c)
 	}
-	p.report.done = change{c.ref, current, to}
-	p.changes = []change{p.report.done}
-	if err := r.tidy(ctx, p, c); err != nil {
+	// The pusher's git gets to know no commit that it hasn't: its
+	// remote-tracking branch couldn't be set to that.
+	p.report.done = change{c.ref, current, c.new}
+	p.changes = []change{{c.ref, current, to}}
+	if to != c.new {
+		p.notes = append(p.notes, fmt.Sprintf("%s: merged with what was there as %.*s; git pull brings it", branch, shortIDBytes, to))
+	}
+	if err := r.tidy(ctx, p, c.ref, to); err != nil {
 		return nil, err
 	}
 	return r.askUpdateHook(ctx, p)
 }
 
-// target returns the commit that a branch is to be moved to for a command, ""
-// if it is to be left alone. Then why says the reason, for the pusher, unless it is the
-// ordinary one.
+// shortIDBytes is how much of an object id people are shown.
+const shortIDBytes = 10
+
+// target returns the commit that a branch is to be moved to for a command: the
+// one that it has if that holds the pushed one, and "" if the branch is to be left alone. Then
+// why says the reason, for the pusher, unless it is the ordinary one.
 func (r *receiver) target(ctx context.Context, p *plan, c command, current string) (to, why string, err error) {
 	forward := isZero(current)
 	if !forward {
@@ -95,10 +102,21 @@ func (r *receiver) target(ctx context.Context, p *plan, c command, current strin
 		}
 	}
 	switch {
-	case forward && r.integrate:
+	case current == c.new:
+		return current, "", nil
+	case forward && r.integrate == IntegrateNone:
+		return "", "", nil
+	case forward:
 		return c.new, "", nil
-	case !forward && c.old == current:
+	case c.old == current:
 		return r.forced(ctx, p, c)
+	}
+	contained, err := r.repo.isAncestor(ctx, c.new, current)
+	switch {
+	case err != nil || contained:
+		return current, "", err
+	case r.integrate == IntegrateMerge:
+		return r.merged(ctx, c, current)
 	}
 	return "", "", nil
 }
@@ -106,7 +124,7 @@ func (r *receiver) target(ctx context.Context, p *plan, c command, current strin
 // forced is target for a command that git's client refuses by itself unless it
 // is forced: the pusher knows the value that it gives up.
 func (r *receiver) forced(ctx context.Context, p *plan, c command) (to, why string, err error) {
-	if !r.integrate {
+	if r.integrate == IntegrateNone {
 		return "", "isn't moved by a push there, not even by a forced one", nil
 	}
 	denied, err := r.repo.configBool(ctx, "receive.denyNonFastForwards")
@@ -121,7 +139,7 @@ func (r *receiver) forced(ctx context.Context, p *plan, c command) (to, why stri
 func (r *receiver) planFallback(ctx context.Context, p *plan, c command) (*plan, error) {
 	ref := r.fallback(c.ref)
 	old := r.value(ref, c.new)
-	p.report.done = change{ref, old, c.new}
+	p.report.done, p.report.forced = change{ref, old, c.new}, false
 	if old == c.new {
 		return p, nil
 	}
@@ -136,14 +154,14 @@ func (r *receiver) planFallback(ctx context.Context, p *plan, c command) (*plan,
 	return r.askUpdateHook(ctx, p)
 }
 
-// tidy deletes the sender's fallback ref if the branch will have all of it.
-func (r *receiver) tidy(ctx context.Context, p *plan, c command) error {
-	ref := r.fallback(c.ref)
-	old := r.value(ref, c.new)
+// tidy deletes the sender's fallback ref for a branch if a commit that the branch will have holds all of it.
+func (r *receiver) tidy(ctx context.Context, p *plan, branch, commit string) error {
+	ref := r.fallback(branch)
+	old := r.value(ref, commit)
 	if isZero(old) {
 		return nil
 	}
-	done, err := r.repo.isAncestor(ctx, old, c.new)
+	done, err := r.repo.isAncestor(ctx, old, commit)
 	if done {
 		p.changes = append(p.changes, change{ref, old, zeroLike(old)})
 	}

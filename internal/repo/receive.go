@@ -33,7 +33,8 @@ type report struct {
 	reason string // why nothing is done; "" if it is
 	// fallThrough leaves the ref to receive-pack.
 	fallThrough bool
-	// done is the ref that is really changed, with its values.
+	// done is the ref that is really changed, with its old value and the commit
+	// that was pushed: git tells it the pusher, and the post-receive hook (see reallyChanged).
 	done   change
 	forced bool
 }
@@ -69,7 +70,7 @@ func newReceiver(ctx context.Context, integrate string, stderr io.Writer) (*rece
 		return nil, err
 	}
 	return &receiver{
-		repo: repo, sender: sender, integrate: integrate == IntegrateFF,
+		repo: repo, sender: sender, integrate: integrate,
 		hooks: os.Getenv(envHooks), hookEnv: clean, stderr: stderr,
 		txn:      &transactions{repo: repo, message: sender.reflog(), stderr: stderr},
 		declined: make(map[string]bool),

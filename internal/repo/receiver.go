@@ -21,7 +21,7 @@ const (
 type receiver struct {
 	repo      *Repo
 	sender    Sender
-	integrate bool     // by fast-forward
+	integrate string   // Policy.Integrate
 	hooks     string   // the repository's own hooks folder
 	hookEnv   []string // the environment for them
 	stderr    io.Writer
@@ -208,8 +208,8 @@ func (r *receiver) apply(ctx context.Context, plans []*plan) error {
 		}
 	}
 	for _, p := range plans {
-		if p.note != "" {
-			r.say(p.note)
+		for _, note := range p.notes {
+			r.say(note)
 		}
 	}
 	return nil

@@ -24,7 +24,7 @@ func (w *world) receiver(t *testing.T) *receiver {
 	}
 	sender := Sender{testJID, aliceUUID, testKey, "alice"}
 	return &receiver{
-		repo: repo, sender: sender, integrate: true, hooks: own, hookEnv: Environ(), stderr: os.Stderr,
+		repo: repo, sender: sender, integrate: IntegrateFF, hooks: own, hookEnv: Environ(), stderr: os.Stderr,
 		txn:      &transactions{repo: repo, message: sender.reflog(), stderr: os.Stderr},
 		declined: make(map[string]bool),
 	}

@@ -34,7 +34,8 @@ const (
 	ModeDirect    = "direct"   // plain git semantics
 	IntegrateFF   = "ff"       // bring branches up by fast-forward
 	IntegrateNone = "none"     // never touch a branch
-	// IntegrateMerge is accepted and does what IntegrateFF does.
+	// IntegrateMerge is IntegrateFF and, for a branch that has diverged, a
+	// merge if there is no conflict.
 	IntegrateMerge = "merge"
 )
 
@@ -49,13 +50,13 @@ func (p Policy) withDefaults() (Policy, error) {
 	if p.Mode == "" {
 		p.Mode = ModeFallback
 	}
-	if p.Integrate == "" || p.Integrate == IntegrateMerge {
+	if p.Integrate == "" {
 		p.Integrate = IntegrateFF
 	}
 	if p.Mode != ModeFallback && p.Mode != ModeDirect {
 		return p, fmt.Errorf("unknown push mode %q", p.Mode)
 	}
-	if p.Integrate != IntegrateFF && p.Integrate != IntegrateNone {
+	if p.Integrate != IntegrateFF && p.Integrate != IntegrateNone && p.Integrate != IntegrateMerge {
 		return p, fmt.Errorf("unknown way to integrate %q", p.Integrate)
 	}
 	return p, nil
