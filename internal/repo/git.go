@@ -108,8 +108,8 @@ func (r *Repo) configBool(ctx context.Context, key string) (bool, error) {
 
 // subcommand is the first of git's arguments that is no option.
 func subcommand(args []string) string {
-	for _, a := range args {
-		if !strings.HasPrefix(a, "-") {
+	for i, a := range args {
+		if !strings.HasPrefix(a, "-") && (i == 0 || args[i-1] != "-c") {
 			return a
 		}
 	}

@@ -47,7 +47,8 @@ func Open(ctx context.Context, path string) (*Repo, error) {
 		}
 		path = filepath.Dir(path) // the link in a linked work tree or submodule
 	}
-	r, here, err := find(ctx, path, Environ())
+	// A bare repository that is named is no surprise, which that setting guards against.
+	r, here, err := find(ctx, path, Environ(), "-c", "safe.bareRepository=all")
 	if err == nil && !here {
 		err = ErrNotRepository
 	}
@@ -80,9 +81,9 @@ func fromEnviron(ctx context.Context, environ []string) (*Repo, error) {
 
 // find asks git for the repository that environ names or that dir lies in. here
 // is true if dir is the top of its work tree or its git dir.
-func find(ctx context.Context, dir string, environ []string) (r *Repo, here bool, err error) {
-	out, err := run(ctx, dir, environ, nil, "rev-parse", "--path-format=absolute",
-		"--git-dir", "--git-common-dir", "--is-inside-git-dir", "--show-prefix")
+func find(ctx context.Context, dir string, environ []string, options ...string) (r *Repo, here bool, err error) {
+	out, err := run(ctx, dir, environ, nil, append(options, "rev-parse", "--path-format=absolute",
+		"--git-dir", "--git-common-dir", "--is-inside-git-dir", "--show-prefix")...)
 	if err != nil {
 		if exitStatus(err) > 0 {
 			return nil, false, fmt.Errorf("%w (%w)", ErrNotRepository, err)

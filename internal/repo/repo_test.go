@@ -56,6 +56,19 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// What is named is opened, as git's own servers do it, whatever is set for folders that git happens to stand in.
+func TestOpenBareWhereExplicit(t *testing.T) {
+	w := newWorld(t)
+	bare := filepath.Join(filepath.Dir(w.server), "bare.git")
+	git(t, w.server, "init", "-q", "--bare", bare)
+	git(t, w.server, "config", "--file", filepath.Join(os.Getenv("HOME"), ".gitconfig"), "safe.bareRepository", "explicit")
+	for _, path := range []string{bare, w.server + "/.git"} {
+		if r, err := Open(t.Context(), path); err != nil || r.Dir != path {
+			t.Errorf("%s: %+v, %v", path, r, err)
+		}
+	}
+}
+
 func TestFromEnv(t *testing.T) {
 	w := newWorld(t)
 	t.Chdir(t.TempDir())
@@ -139,6 +152,25 @@ func TestUUIDFromElsewhereDoesNotCount(t *testing.T) {
 	git(t, w.server, "config", "xmpp.uuid", "nonsense")
 	if id, err := r.UUID(t.Context()); err == nil {
 		t.Errorf("took %s", id)
+	}
+}
+
+func TestReadUUID(t *testing.T) {
+	w := newWorld(t)
+	before := git(t, w.server, "config", "--local", "--list")
+	if id, err := ReadUUID(t.Context(), w.server+"/.git"); id != "" || err != nil {
+		t.Errorf("without one: %q, %v", id, err)
+	}
+	if after := git(t, w.server, "config", "--local", "--list"); after != before {
+		t.Errorf("reading has changed the configuration to %s", after)
+	}
+	git(t, w.server, "config", "xmpp.uuid", strings.ToUpper(otherUUID))
+	if id, err := ReadUUID(t.Context(), w.server+"/.git"); id != otherUUID || err != nil {
+		t.Errorf("got %q, %v; want %s", id, err, otherUUID)
+	}
+	git(t, w.server, "config", "xmpp.uuid", "nonsense")
+	if id, err := ReadUUID(t.Context(), w.server+"/.git"); err == nil {
+		t.Errorf("took %q", id)
 	}
 }
 

@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -58,7 +59,18 @@ func (r *Repo) settleUUID(ctx context.Context, mine string) (string, error) {
 
 // firstUUID returns the first UUID in the repository's configuration, or "".
 func (r *Repo) firstUUID(ctx context.Context) (string, error) {
-	out, err := r.git(ctx, nil, "config", "--local", "--get-all", uuidKey)
+	return parseUUID(r.git(ctx, nil, "config", "--local", "--get-all", uuidKey))
+}
+
+// ReadUUID returns the UUID of the repository in a git dir, or "" if it has none
+// yet. It makes none, and asks for no more than that the configuration can be read.
+func ReadUUID(ctx context.Context, gitDir string) (string, error) {
+	file := filepath.Join(gitDir, "config")
+	return parseUUID(run(ctx, gitDir, Environ(), nil, "config", "--file", file, "--get-all", uuidKey))
+}
+
+// parseUUID reads git's answer; the first of several values counts.
+func parseUUID(out string, err error) (string, error) {
 	if exitStatus(err) == 1 {
 		return "", nil
 	}
