@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/internal/schedule"
@@ -91,10 +90,6 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 			return nil, err
 		}
 	}
-	settings, err := config.Load(ctx, entry.Repo.Dir, repo.Environ())
-	if err != nil {
-		return nil, err
-	}
 	label := v.client.peer.Label
 	if label == "" {
 		label = v.client.conn.Peer().Bare().String()
@@ -102,7 +97,7 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 	return &job{
 		service: v, open: open, entry: entry, timeout: v.server.Timeout,
 		sender: repo.Sender{JID: v.client.conn.Peer().Bare().String(), UUID: open.Client, Key: key.String(), Label: label},
-		policy: repo.Policy{Mode: string(settings.PushMode), Integrate: string(settings.Integrate)},
+		policy: repo.Policy{Mode: string(entry.Settings.PushMode), Integrate: string(entry.Settings.Integrate)},
 	}, nil
 }
 
