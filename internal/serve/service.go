@@ -45,9 +45,10 @@ func (v *service) serve(ctx, stopping context.Context) {
 		v.refuse(log, err)
 		return
 	}
-	leave := func() {}
+	leave, waited := func() {}, false
 	if open.Service == protocol.ReceivePack {
 		leave, err = v.server.pushes.enter(ctx, open.Client, func(before int) error {
+			waited = true
 			return protocol.Write(v.stream, &protocol.Queued{Before: uint32(before)})
 		})
 		if err != nil {
@@ -56,6 +57,12 @@ func (v *service) serve(ctx, stopping context.Context) {
 		}
 	}
 	defer leave()
+	if waited { // access may be gone, or another repository be there
+		if job, err = v.authorise(ctx, open); err != nil {
+			v.refuse(log, err)
+			return
+		}
+	}
 	release, ok := v.server.keyServices.take(v.client.key, maxKeyServices)
 	if !ok {
 		v.refuse(log, &protocol.Refuse{Code: protocol.CodeBusy})
