@@ -44,14 +44,24 @@ func inviteCommand(ctx context.Context, std stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	request := peers.InviteRequest{RepoUUID: id, RepoName: serve.DefaultName(r, id), Access: peers.Write, Label: label, Expires: expires}
+	served, err := s.readServed()
+	if err != nil {
+		return err
+	}
+	// Only a serve knows which names mean one repository; the UUID always does.
+	inURL, ok := served.NameOf(r, id)
+	request := peers.InviteRequest{RepoUUID: id, RepoName: inURL, Access: peers.Write, Label: label, Expires: expires}
+	if !ok {
+		inURL, request.RepoName = id, serve.DefaultName(r, id)
+	}
 	if read {
 		request.Access = peers.Read
 	}
-	return s.printInvite(ctx, std, request)
+	return s.printInvite(ctx, std, request, inURL)
 }
 
-func (s *setup) printInvite(ctx context.Context, std stdio, request peers.InviteRequest) error {
+// printInvite makes an invite and prints it in a URL, where the repository has a name of its own.
+func (s *setup) printInvite(ctx context.Context, std stdio, request peers.InviteRequest, inURL string) error {
 	resource, err := peers.ResourceID(s.identity.Resource)
 	if err != nil {
 		return err
@@ -64,7 +74,7 @@ func (s *setup) printInvite(ctx context.Context, std stdio, request peers.Invite
 		return err
 	}
 	token := peers.Token{Key: s.identity.Key, Resource: resource, Secret: secret}
-	url := config.Remote{Address: s.settings.Account, Repo: request.RepoName, Invite: token.String()}
+	url := config.Remote{Address: s.settings.Account, Repo: inURL, Invite: token.String()}
 	if _, err := fmt.Fprintln(std.out, url); err != nil {
 		return err
 	}

@@ -51,6 +51,9 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 		return err
 	}
 	defer unlock()
+	if err := s.writeServed(catalog.Served(ctx)); err != nil {
+		return err
+	}
 	cfg, err := s.transportConfig(ctx, s.identity.Resource)
 	if err != nil {
 		return err
