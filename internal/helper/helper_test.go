@@ -48,11 +48,19 @@ func (s *fakeStream) cancelled() protocol.Code {
 // run runs a helper on git's input against a peer that gets what the helper sends and answers on its stream.
 func run(t *testing.T, h *helper.Helper, input io.Reader, peer func(from *protocol.Reader, to io.WriteCloser)) (stdout, stderr string, stream *fakeStream, err error) {
 	t.Helper()
+	var out bytes.Buffer
+	stderr, stream, err = runTo(t, h, input, &out, peer)
+	return out.String(), stderr, stream, err
+}
+
+// runTo is run with git's end of standard output.
+func runTo(t *testing.T, h *helper.Helper, input io.Reader, out io.Writer, peer func(from *protocol.Reader, to io.WriteCloser)) (stderr string, stream *fakeStream, err error) {
+	t.Helper()
 	down, downPeer := net.Pipe()
 	upPeer, up := net.Pipe()
 	stream = &fakeStream{Conn: down, writes: up}
-	var out, errs bytes.Buffer
-	h.In, h.Out, h.Err = input, &out, &errs
+	var errs bytes.Buffer
+	h.In, h.Out, h.Err = input, out, &errs
 	if h.Dial == nil {
 		h.Dial = func(context.Context, protocol.Service) (helper.Stream, error) { return stream, nil }
 	}
@@ -72,7 +80,7 @@ func run(t *testing.T, h *helper.Helper, input io.Reader, peer func(from *protoc
 	_ = up.Close()
 	_ = down.Close()
 	peers.Wait()
-	return out.String(), errs.String(), stream, err
+	return errs.String(), stream, err
 }
 
 func send(t *testing.T, to io.Writer, messages ...protocol.Message) {

@@ -1,22 +1,13 @@
 package helper
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"git-remote-xmpp/protocol"
-)
-
-const (
-	// gitGrace is how long git has to hang up after the service has ended.
-	gitGrace = 2 * time.Second
-	// maxStderrLineBytes is the longest piece of a line of the other side's standard error that is shown at once.
-	maxStderrLineBytes = 1024
 )
 
 // A tunnel is a service's stream with a watch on its progress. It ends when ctx does.
@@ -87,25 +78,20 @@ func (t *tunnel) explain(err error) error {
 	return err
 }
 
-// run carries the data of an accepted service until it has ended.
+// run carries the data of an accepted service until it has ended. It doesn't wait for git to hang up: git sees the
+// end of what we write when this process has ended, for the git that started us as its subcommand holds our files, too.
 func (h *Helper) run(t *tunnel, in io.Reader, rewrite func(context.Context, io.Reader, io.Writer) error) error {
-	sent := make(chan error, 1)
-	go func() { sent <- t.send(in) }()
+	hungUp := make(chan struct{})
+	go t.send(in, hungUp) // a read that git doesn't end ends with the process
 
 	out := &output{tunnel: t, stderr: h.Err}
-	err := out.copyTo(h.Out, rewrite)
+	err := out.copyTo(gitWriter{h.Out}, rewrite)
 	if err != nil {
 		err = t.explain(err)
 		t.cancel(err)
 	}
 	if closer, ok := h.Out.(io.Closer); ok {
-		_ = closer.Close() // git hangs up when it sees the end; the data is with it already
-	}
-	hungUp := false
-	select {
-	case <-sent:
-		hungUp = true
-	case <-time.After(gitGrace): // git holds on to its end: the read ends with the process
+		_ = closer.Close() // the data is with git already
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.Name, err)
@@ -113,117 +99,24 @@ func (h *Helper) run(t *tunnel, in io.Reader, rewrite func(context.Context, io.R
 	return out.verdict(h.Name, hungUp)
 }
 
-// send copies what git says to the service until git hangs up.
-func (t *tunnel) send(in io.Reader) error {
+// send copies what git says to the service until git hangs up, which closes hungUp, or the service has ended.
+func (t *tunnel) send(in io.Reader, hungUp chan<- struct{}) {
 	buf := make([]byte, protocol.MaxDataBytes)
 	for {
 		n, err := in.Read(buf)
 		if n > 0 {
-			if err := t.write(protocol.Data(buf[:n])); err != nil {
-				return err // the reader learns the same, or that the service has ended
+			if t.write(protocol.Data(buf[:n])) != nil {
+				return // the reader learns the same, or that the service has ended
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return t.stream.CloseWrite()
+			close(hungUp) // first: the service may end of it
+			_ = t.stream.CloseWrite()
+			return
 		}
 		if err != nil {
 			t.cancel(err)
-			return err
-		}
-	}
-}
-
-// output is what comes from the service: a reader of its standard output, that shows its
-// standard error on the way and keeps how it ended.
-type output struct {
-	*tunnel
-	stderr io.Writer
-	rest   []byte
-	line   []byte // of standard error, incomplete
-	done   *protocol.Done
-}
-
-func (o *output) copyTo(out io.Writer, rewrite func(context.Context, io.Reader, io.Writer) error) error {
-	if rewrite != nil {
-		if err := rewrite(o.ctx, o, out); err != nil {
-			if o.done != nil { // the service failed before it said anything; that is the news
-				return nil
-			}
-			return err
-		}
-	}
-	_, err := io.CopyBuffer(onlyWriter{out}, onlyReader{o}, make([]byte, protocol.MaxDataBytes))
-	return err
-}
-
-// onlyReader and onlyWriter keep io.Copy from taking shortcuts around Read and Write.
-type onlyReader struct{ io.Reader }
-type onlyWriter struct{ io.Writer }
-
-// Read gives the service's standard output; it ends with the service.
-func (o *output) Read(p []byte) (int, error) {
-	for len(o.rest) == 0 {
-		if o.done != nil {
-			return 0, io.EOF
-		}
-		m, err := o.next()
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return 0, err
-		}
-		switch m := m.(type) {
-		case protocol.Data:
-			o.rest = m
-		case protocol.Stderr:
-			o.show(m)
-		case *protocol.Done:
-			o.done = m
-			o.showLine(o.line)
-		default:
-			return 0, fmt.Errorf("%w: unexpected frame of type %#02x", protocol.ErrMalformed, byte(m.Type()))
-		}
-	}
-	n := copy(p, o.rest)
-	o.rest = o.rest[n:]
-	return n, nil
-}
-
-// show writes lines of the other side's standard error the way git shows such, without control characters. A line that isn't
-// complete waits for its end.
-func (o *output) show(text []byte) {
-	o.line = append(o.line, text...)
-	for {
-		line, rest, complete := bytes.Cut(o.line, []byte("\n"))
-		if !complete && len(line) < maxStderrLineBytes {
 			return
 		}
-		o.showLine(line)
-		o.line = append(o.line[:0], rest...)
 	}
-}
-
-func (o *output) showLine(line []byte) {
-	clean := strings.Map(func(r rune) rune {
-		if r == '\t' || r >= ' ' && r != 0x7f && (r < 0x80 || r >= 0xa0) {
-			return r
-		}
-		return -1
-	}, strings.ToValidUTF8(string(line), "?"))
-	if clean != "" {
-		fmt.Fprintf(o.stderr, "remote: %s\n", clean)
-	}
-}
-
-// verdict is the error that the end of the service means. If git hung up first it knew all it wanted, and how the service
-// took that is of no interest.
-func (o *output) verdict(name string, hungUp bool) error {
-	switch {
-	case o.done.Code != 0:
-		return fmt.Errorf("%s: %w", name, &protocol.Refuse{Code: o.done.Code})
-	case o.done.Status != 0 && !hungUp:
-		return fmt.Errorf("%s: %w", name, &protocol.Refuse{Code: protocol.CodeRefused, Text: fmt.Sprintf("git there ended with exit status %d", o.done.Status)})
-	}
-	return nil
 }
