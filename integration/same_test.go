@@ -207,13 +207,20 @@ func lineDiff(dir string) string {
 // before. To be called once.
 func (c *scene) seed(branches ...string) {
 	c.Helper()
-	work := c.TempDir()
-	c.bob.git(work, "init", "--quiet", "--initial-branch="+branches[0], "--object-format="+c.bob.git(c.served, "rev-parse", "--show-object-format"))
+	var history strings.Builder
+	const when = "<Bob@example.org> 1704067200 +0000"
 	for i, branch := range branches {
+		file := strings.ReplaceAll(branch, "/", "-")
+		content := "Bob " + file + "\n"
+		fmt.Fprintf(&history, "commit refs/heads/%s\nauthor Bob %s\ncommitter Bob %s\ndata %d\n%s\n", branch, when, when, len(file)+1, file)
 		if i > 0 {
-			c.bob.git(work, "checkout", "--quiet", "-b", branch)
+			fmt.Fprintf(&history, "from refs/heads/%s\n", branches[i-1])
 		}
-		c.bob.commit(work, strings.ReplaceAll(branch, "/", "-"))
-		c.bob.git(work, "push", "--quiet", c.served, branch)
+		fmt.Fprintf(&history, "M 100644 inline %s.txt\ndata %d\n%s", file, len(content), content)
+	}
+	cmd := c.bob.command(c.served, "git", "fast-import", "--quiet")
+	cmd.Stdin = strings.NewReader(history.String())
+	if r := run(c, cmd); r.status != 0 {
+		c.Fatalf("git fast-import: %v", r)
 	}
 }
