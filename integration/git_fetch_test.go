@@ -84,16 +84,6 @@ func (c *scene) become(args ...string) {
 	}
 }
 
-// noteFile writes down what is in a file.
-func (c *scene) noteFile(path ...string) {
-	c.Helper()
-	content, err := os.ReadFile(filepath.Join(path...))
-	if err != nil {
-		c.Fatal(err)
-	}
-	c.note("%s:\n%s", filepath.Base(filepath.Join(path...)), content)
-}
-
 // refused runs git as Alice for a request that upload-pack refuses, or that git itself gives up. What upload-pack says on its own
 // standard error is marked as the other side's over XMPP, and comes before or after what git here says; and who
 // still sees the other hang up is chance.

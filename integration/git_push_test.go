@@ -140,17 +140,6 @@ func (c *scene) hook(repository, name, script string) {
 	}
 }
 
-// noteFile writes down what a hook has left in a file.
-func (c *scene) noteFile(path string) {
-	c.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		c.note("%s isn't there", filepath.Base(path))
-		return
-	}
-	c.note("%s:\n%s", filepath.Base(path), content)
-}
-
 // chmod changes a file's mode.
 func (c *scene) chmod(path string, mode os.FileMode) {
 	c.Helper()

@@ -141,6 +141,18 @@ func (c *scene) note(format string, args ...any) {
 	c.record = append(c.record, strings.Split(c.plain(fmt.Sprintf(format, args...)), "\n")...)
 }
 
+// noteFile writes down what is in a file, or that it isn't there.
+func (c *scene) noteFile(path ...string) {
+	c.Helper()
+	file := filepath.Join(path...)
+	content, err := os.ReadFile(file)
+	if err != nil {
+		c.note("%s isn't there", filepath.Base(file))
+		return
+	}
+	c.note("%s:\n%s", filepath.Base(file), content)
+}
+
 var (
 	uuidText     = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	progressText = regexp.MustCompile(`(?m)^.*\r`)
