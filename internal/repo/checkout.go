@@ -69,11 +69,17 @@ func (r *receiver) alongTrees(ctx context.Context, p *plan, ref, from, to string
 	if findHook(r.hooks, pushToCheckout) != "" {
 		return "", nil // it is for the hook to decide
 	}
+	defer r.takeTurn(ctx)()
 	for _, t := range trees {
-		if why := r.obstacle(ctx, t, from, to); why != "" {
-			p.trees = nil
-			return "is checked out " + why, ctx.Err()
+		why := r.obstacle(ctx, t, from, to)
+		if why == "" {
+			continue
 		}
+		p.trees = nil
+		if now, err := r.repo.refs(ctx, ref); err != nil || now[ref] != r.refs[ref] {
+			return "", errors.Join(err, errMoved) // and the tree with it
+		}
+		return "is checked out " + why, ctx.Err()
 	}
 	return "", nil
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// attempts is how often one ref is tried when it moves under our hands.
-const attempts = 3
+// attempts is how often a ref is tried that moves under our hands: each time another push has got through.
+const attempts = 10
 
 const (
 	reasonAtomic    = "atomic push failed: nothing was changed"
@@ -105,15 +105,21 @@ func (r *receiver) one(ctx context.Context, c command) (report, error) {
 			return report{ref: c.ref, reason: reasonCancelled}, nil
 		}
 		p, err := r.plan(ctx, c)
-		if err != nil || p.report.reason != "" {
-			return p.report, err
-		}
-		if failure = r.apply(ctx, []*plan{p}); failure == nil {
+		switch {
+		case errors.Is(err, errMoved):
+			failure = err
+		case err != nil:
+			return report{}, err
+		case p.report.reason != "":
 			return p.report, nil
+		default:
+			if failure = r.apply(ctx, []*plan{p}); failure == nil {
+				return p.report, nil
+			}
 		}
 		again, err := r.changed(ctx, []*plan{p}, failure)
 		if err != nil {
-			return p.report, err
+			return report{}, err
 		}
 		if !again {
 			break
@@ -127,14 +133,17 @@ func (r *receiver) together(ctx context.Context, commands []command) ([]report, 
 	var failure error
 	for range attempts {
 		plans, err := r.planAll(ctx, commands)
-		if err != nil {
+		switch {
+		case errors.Is(err, errMoved):
+			failure = err
+		case err != nil:
 			return nil, err
-		}
-		if slices.ContainsFunc(plans, func(p *plan) bool { return p.report.reason != "" }) {
+		case slices.ContainsFunc(plans, func(p *plan) bool { return p.report.reason != "" }):
 			return reportAll(plans, reasonAtomic), nil
-		}
-		if failure = r.apply(ctx, plans); failure == nil {
-			return reportAll(plans, ""), nil
+		default:
+			if failure = r.apply(ctx, plans); failure == nil {
+				return reportAll(plans, ""), nil
+			}
 		}
 		again, err := r.changed(ctx, plans, failure)
 		if err != nil {
@@ -180,8 +189,12 @@ func reportAll(plans []*plan, reason string) []report {
 
 // apply carries out plans in one transaction: the refs are locked, then the
 // work trees brought along, then the refs moved. If anything fails all is as
-// before. It doesn't stop half-way when ctx is cancelled.
+// before. Once it has its turn it doesn't stop half-way when ctx is cancelled.
 func (r *receiver) apply(ctx context.Context, plans []*plan) error {
+	defer r.takeTurn(ctx)()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), treeTimeout)
 	defer cancel()
 	var changes []change
@@ -223,7 +236,7 @@ func (r *receiver) changed(ctx context.Context, plans []*plan, failure error) (b
 		return false, err
 	}
 	var tree *treeError
-	if errors.As(failure, &tree) {
+	if errors.As(failure, &tree) || errors.Is(failure, errMoved) {
 		return true, nil // the tree isn't clean any more, or its hook declined
 	}
 	for _, p := range plans {

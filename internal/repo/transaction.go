@@ -134,10 +134,11 @@ func (e *refError) reason() string {
 const maxComplaintBytes = 4096
 
 // complaints passes on what comes line by line, but for git's own complaints, which
-// may hold paths: of those it keeps the first.
+// may hold paths: of those it keeps the first. A fatal one is git's last word, however many lines it has.
 type complaints struct {
 	to    io.Writer
 	first string
+	fatal bool
 	line  []byte
 }
 
@@ -151,7 +152,8 @@ func (c *complaints) Write(p []byte) (int, error) {
 		}
 		line := string(c.line)
 		c.line = c.line[:0]
-		if !strings.HasPrefix(line, "fatal: ") && !strings.HasPrefix(line, "error: ") {
+		c.fatal = c.fatal || strings.HasPrefix(line, "fatal: ")
+		if !c.fatal && !strings.HasPrefix(line, "error: ") {
 			_, _ = io.WriteString(c.to, line) // nobody may be listening any more
 		} else if c.first == "" {
 			c.first = strings.TrimSpace(line)
