@@ -101,7 +101,7 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, pattern := range hideSynced(hidden, sender.UUID) {
+	for _, pattern := range hideSynced(hidden, sender.namespaces()) {
 		settings = append(settings, "receive.hideRefs="+pattern)
 	}
 	for _, s := range settings {
@@ -129,27 +129,29 @@ func (r *Repo) hiddenRefs(ctx context.Context) ([]string, error) {
 	return patterns, nil
 }
 
-// hideSynced returns the patterns to add so that a pusher neither sees nor
-// writes what others have pushed, only its own; own are the repository's
+// hideSynced returns the patterns to add so that a peer neither sees nor
+// writes what others have pushed, only what is in its own namespaces; own are the repository's
 // patterns. The last pattern that matches a ref decides (git-config(1),
 // transfer.hideRefs), so the additions would undo what the owner hides of the
-// pusher's own refs: such patterns are said again after them.
-func hideSynced(own []string, uuid string) []string {
-	mine := syncedPrefix + uuid
-	hidden := false
-	var deeper []string
-	for _, pattern := range own {
-		bare := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(pattern, "!"), "^"), "/")
-		switch {
-		case strings.HasPrefix(mine+"/", bare+"/"):
-			hidden, deeper = !strings.HasPrefix(pattern, "!"), nil
-		case strings.HasPrefix(bare, mine+"/"):
-			deeper = append(deeper, pattern)
-		}
-	}
+// peer's own refs: such patterns are said again after them.
+func hideSynced(own, namespaces []string) []string {
 	patterns := []string{strings.TrimSuffix(syncedPrefix, "/")}
-	if !hidden {
-		patterns = append(patterns, "!"+mine)
+	for _, mine := range namespaces {
+		hidden := false
+		var deeper []string
+		for _, pattern := range own {
+			bare := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(pattern, "!"), "^"), "/")
+			switch {
+			case strings.HasPrefix(mine+"/", bare+"/"):
+				hidden, deeper = !strings.HasPrefix(pattern, "!"), nil
+			case strings.HasPrefix(bare, mine+"/"):
+				deeper = append(deeper, pattern)
+			}
+		}
+		if !hidden {
+			patterns = append(patterns, "!"+mine)
+		}
+		patterns = append(patterns, deeper...)
 	}
-	return append(patterns, deeper...)
+	return patterns
 }

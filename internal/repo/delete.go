@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// planDelete deletes a branch and the sender's fallback ref for it. A pusher
+// planDelete deletes a branch and the sender's fallback refs for it. A pusher
 // that was shown the branch must have been shown the value that it has now.
 func (r *receiver) planDelete(ctx context.Context, p *plan, c command) (*plan, error) {
-	old, fallback := c.old, r.fallback(c.ref)
+	old := c.old
 	if isZero(old) {
 		old = r.value(c.ref, c.new)
 	}
@@ -23,8 +23,8 @@ func (r *receiver) planDelete(ctx context.Context, p *plan, c command) (*plan, e
 		}
 		p.changes = append(p.changes, p.report.done)
 	}
-	if old := r.value(fallback, c.new); !isZero(old) {
-		p.changes = append(p.changes, change{fallback, old, c.new})
+	for _, ref := range r.fallbacks(c.ref) {
+		p.changes = append(p.changes, change{ref, r.refs[ref], c.new})
 	}
 	if len(p.changes) == 0 {
 		p.notes = []string{"warning: deleting a non-existent ref"}

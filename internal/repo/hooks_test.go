@@ -168,7 +168,7 @@ func TestSyncedRefsOfOthersAreHidden(t *testing.T) {
 	other := "refs/synced/" + otherUUID + "/main"
 	git(t, w.server, "update-ref", other, "main")
 	git(t, w.server, "update-ref", "refs/synced/"+aliceUUID+"/x", "main")
-	for _, ref := range []string{other, "refs/synced/" + otherUUID + "/new", "refs/synced"} {
+	for _, ref := range []string{other, "refs/synced/" + otherUUID + "/new", "refs/synced/" + otherUUID + ".1/new", "refs/synced/" + aliceUUID + ".10/x", "refs/synced"} {
 		commit(t, w.client, "two", ref)
 		if out, status := w.push("origin", "main:"+ref); status == 0 {
 			t.Errorf("%s: accepted\n%s", ref, out)
@@ -176,7 +176,7 @@ func TestSyncedRefsOfOthersAreHidden(t *testing.T) {
 	}
 	git(t, w.server, "rev-parse", other)
 	w.is("refs/synced/"+otherUUID+"/new", "")
-	w.mustPush([]string{"origin", "main:refs/synced/" + aliceUUID + "/x"})
+	w.mustPush([]string{"origin", "main:refs/synced/" + aliceUUID + "/x", "main:refs/synced/" + aliceUUID + ".9/x"})
 	w.is("refs/synced/"+aliceUUID+"/x", "main")
 }
 

@@ -135,39 +135,6 @@ func (r *receiver) forced(ctx context.Context, p *plan, c command) (to, why stri
 	return c.new, "", nil
 }
 
-// planFallback moves the sender's fallback ref, wherever it was.
-func (r *receiver) planFallback(ctx context.Context, p *plan, c command) (*plan, error) {
-	ref := r.fallback(c.ref)
-	old := r.value(ref, c.new)
-	p.report.done, p.report.forced = change{ref, old, c.new}, false
-	if old == c.new {
-		return p, nil
-	}
-	p.changes = []change{p.report.done}
-	if !isZero(old) {
-		forward, err := r.repo.isAncestor(ctx, old, c.new)
-		if err != nil {
-			return nil, err
-		}
-		p.report.forced = !forward
-	}
-	return r.askUpdateHook(ctx, p)
-}
-
-// tidy deletes the sender's fallback ref for a branch if a commit that the branch will have holds all of it.
-func (r *receiver) tidy(ctx context.Context, p *plan, branch, commit string) error {
-	ref := r.fallback(branch)
-	old := r.value(ref, commit)
-	if isZero(old) {
-		return nil
-	}
-	done, err := r.repo.isAncestor(ctx, old, commit)
-	if done {
-		p.changes = append(p.changes, change{ref, old, zeroLike(old)})
-	}
-	return err
-}
-
 // askUpdateHook runs the repository's own update hook for the ref that is
 // really written: git itself doesn't for refs that it leaves to proc-receive.
 func (r *receiver) askUpdateHook(ctx context.Context, p *plan) (*plan, error) {
@@ -202,11 +169,6 @@ func (r *receiver) runHook(cmd *exec.Cmd, environ []string) error {
 		return nil // it has left something behind that holds its output
 	}
 	return err
-}
-
-// fallback is the ref that the sender's commits for a branch go to.
-func (r *receiver) fallback(ref string) string {
-	return r.sender.synced() + strings.TrimPrefix(ref, headsPrefix)
 }
 
 // value is a ref's value, the zero id if it doesn't exist; like is any id.

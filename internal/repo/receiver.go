@@ -28,6 +28,7 @@ type receiver struct {
 	txn       *transactions
 
 	refs     map[string]string // branches and the sender's fallback refs
+	names    refNames          // of the fallback refs that there are or will be
 	commits  map[string]bool   // the new values that are commits
 	trees    []workTree
 	loaded   bool            // whether trees are known
@@ -78,7 +79,13 @@ func (r *receiver) load(ctx context.Context, commands []command) error {
 }
 
 func (r *receiver) reload(ctx context.Context) (err error) {
-	r.refs, err = r.repo.refs(ctx, headsPrefix, r.sender.synced())
+	r.refs, err = r.repo.refs(ctx, append(r.sender.namespaces(), headsPrefix)...)
+	r.names = make(refNames)
+	for ref := range r.refs {
+		if strings.HasPrefix(ref, syncedPrefix) {
+			r.names.add(ref)
+		}
+	}
 	return err
 }
 

@@ -110,9 +110,6 @@ func (s Sender) reflog() string {
 	return strings.Join([]string{"push over xmpp from", s.name(), s.JID, s.UUID, s.Key}, " ")
 }
 
-// synced is the prefix under which only this sender's pushes are kept.
-func (s Sender) synced() string { return syncedPrefix + s.UUID + "/" }
-
 // environ is what hooks see of the sender.
 func (s Sender) environ() []string {
 	return []string{
