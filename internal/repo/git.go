@@ -72,9 +72,11 @@ func (r *Repo) isAncestor(ctx context.Context, a, b string) (bool, error) {
 // refs returns the values of all refs under the given prefixes, by full name.
 func (r *Repo) refs(ctx context.Context, prefixes ...string) (map[string]string, error) {
 	out, err := r.git(ctx, nil, append([]string{"for-each-ref", "--format=%(objectname) %(refname)"}, prefixes...)...)
-	if err != nil {
-		return nil, err
-	}
+	return parseRefs(out), err
+}
+
+// parseRefs reads lines of a value and a name each.
+func parseRefs(out string) map[string]string {
 	refs := make(map[string]string)
 	for line := range strings.Lines(out) {
 		id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
@@ -82,7 +84,7 @@ func (r *Repo) refs(ctx context.Context, prefixes ...string) (map[string]string,
 			refs[name] = id
 		}
 	}
-	return refs, nil
+	return refs
 }
 
 // config returns the values of a setting in git's order, none if it isn't set.

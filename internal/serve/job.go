@@ -44,6 +44,9 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 	defer stop()
 
 	began := time.Now()
+	if err := j.entry.Repo.TidyFallback(ctx); err != nil {
+		log.Info("merged fallback refs stay for now", "err", err)
+	}
 	status, err := j.git(ctx, cancel, reader)
 	switch {
 	case context.Cause(ctx) != nil:
