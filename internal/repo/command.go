@@ -46,15 +46,20 @@ func (r *Repo) Command(ctx context.Context, service Service, protocolVersion int
 	if protocolVersion > 0 {
 		environ = append(environ, fmt.Sprintf("GIT_PROTOCOL=version=%d", protocolVersion))
 	}
-	var settings []string
-	if service.Writes() {
-		more, env, err := r.receiveSettings(ctx, sender, policy, hooks)
-		if err != nil {
-			return nil, fmt.Errorf("prepare %s: %w", service, err)
-		}
-		settings, environ = more, append(environ, env...)
+	settings, err := r.hideSettings(ctx, service, sender)
+	if err == nil && service.Writes() {
+		var more, env []string
+		more, env, err = r.receiveSettings(ctx, sender, policy, hooks)
+		settings, environ = append(settings, more...), append(environ, env...)
 	}
-	args := append(settings, strings.TrimPrefix(string(service), "git-"), r.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", service, err)
+	}
+	var args []string
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
+	args = append(args, strings.TrimPrefix(string(service), "git-"), r.Dir)
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = r.Dir, environ, StopGrace
 	ownGroup(cmd)
@@ -62,9 +67,9 @@ func (r *Repo) Command(ctx context.Context, service Service, protocolVersion int
 	return cmd, nil
 }
 
-// receiveSettings returns the `-c` options and the environment that make
+// receiveSettings returns the settings and the environment that make
 // receive-pack take a push the way policy says, and keep a record of it.
-func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy, hooks HooksDir) (options, environ []string, err error) {
+func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy, hooks HooksDir) (settings, environ []string, err error) {
 	policy, err = policy.withDefaults()
 	if err != nil {
 		return nil, nil, err
@@ -77,7 +82,7 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 	if err != nil {
 		return nil, nil, err
 	}
-	settings := []string{
+	settings = []string{
 		"core.hooksPath=" + filepath.ToSlash(shims),
 		"core.logAllRefUpdates=always", // a bare repository keeps no reflogs otherwise
 		"receive.advertisePushOptions=true",
@@ -97,23 +102,30 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 		settings = append(settings, "receive.procReceiveRefs=refs", "receive.shallowUpdate=false")
 		environ = append(environ, envIntegrate+"="+policy.Integrate)
 	}
-	hidden, err := r.hiddenRefs(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, pattern := range hideSynced(hidden, sender.namespaces()) {
-		settings = append(settings, "receive.hideRefs="+pattern)
-	}
-	for _, s := range settings {
-		options = append(options, "-c", s)
-	}
-	return options, environ, nil
+	return settings, environ, nil
 }
 
-// hiddenRefs returns the repository's own patterns of refs hidden from
-// receive-pack, in the order in which git reads them.
-func (r *Repo) hiddenRefs(ctx context.Context) ([]string, error) {
-	out, err := r.git(ctx, nil, "config", "-z", "--get-regexp", `^(transfer|receive)\.hiderefs$`)
+// hideSettings returns the settings that hide what others have pushed from a
+// peer. There are none for upload-archive: it lists no refs, but gives out what it is asked for by name.
+func (r *Repo) hideSettings(ctx context.Context, service Service, sender Sender) (settings []string, err error) {
+	section, ok := map[Service]string{ReceivePack: "receive", UploadPack: "uploadpack"}[service]
+	if !ok {
+		return nil, nil
+	}
+	own, err := r.hiddenRefs(ctx, section)
+	if err != nil {
+		return nil, err
+	}
+	for _, pattern := range hideSynced(own, sender.namespaces()) {
+		settings = append(settings, section+".hideRefs="+pattern)
+	}
+	return settings, nil
+}
+
+// hiddenRefs returns the repository's own patterns of refs hidden from a
+// service, in the order in which git reads them.
+func (r *Repo) hiddenRefs(ctx context.Context, section string) ([]string, error) {
+	out, err := r.git(ctx, nil, "config", "-z", "--get-regexp", `^(transfer|`+section+`)\.hiderefs$`)
 	if exitStatus(err) == 1 {
 		return nil, nil
 	}

@@ -111,3 +111,44 @@ func TestCommandSendsNoKeepAlives(t *testing.T) {
 		t.Errorf("git runs with %q", cmd.Args)
 	}
 }
+
+// Who fetches sees fallback refs of its own only, and what the owner hides stays hidden.
+func TestFetchSeesOwnFallbackRefs(t *testing.T) {
+	w := newWorld(t, "--bare")
+	all := []string{"refs/synced/" + otherUUID + "/main", "refs/synced/" + otherUUID + ".1/main", space("", "main"), space(".9", "main"), space("", "wip/x"), "refs/secret/x"}
+	for _, ref := range all {
+		git(t, w.server, "update-ref", ref, "main")
+	}
+	git(t, w.server, "config", "uploadpack.hideRefs", "refs/secret")
+	for name, test := range map[string]struct {
+		uuid, hide string
+		want       []string
+	}{
+		"nobody":                 {"", "refs/none", nil},
+		"Alice":                  {aliceUUID, "refs/none", []string{space(".9", "main"), space("", "main"), space("", "wip/x")}},
+		"the owner hides":        {aliceUUID, "refs/synced", nil},
+		"the owner hides a part": {aliceUUID, space("", "wip"), []string{space(".9", "main"), space("", "main")}},
+	} {
+		for _, version := range []string{"0", "2"} {
+			t.Run(name+" v"+version, func(t *testing.T) {
+				git(t, w.server, "config", "transfer.hideRefs", test.hide)
+				t.Setenv("TOY_UUID", test.uuid)
+				t.Setenv("TOY_VERSION", version)
+				var got []string
+				for line := range strings.Lines(git(t, w.client, "-c", "protocol.version="+version, "ls-remote", "origin", "refs/synced/*", "refs/secret/*") + "\n") {
+					if _, ref, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
+						got = append(got, ref)
+					}
+				}
+				if !slices.Equal(got, test.want) {
+					t.Errorf("seen are %v, want %v", got, test.want)
+				}
+			})
+		}
+	}
+	git(t, w.server, "config", "--unset", "transfer.hideRefs")
+	git(t, w.client, "fetch", "-q", "origin", space("", "main"))
+	if out, status := try(t, w.client, "fetch", "-q", "origin", all[0]); status == 0 {
+		t.Errorf("another's can be fetched:\n%s", out)
+	}
+}

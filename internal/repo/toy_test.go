@@ -2,6 +2,7 @@ package repo
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -38,7 +40,11 @@ func toyHelper(path string) error {
 	}
 	policy := Policy{os.Getenv("TOY_MODE"), os.Getenv("TOY_INTEGRATE")}
 	sender := Sender{testJID, os.Getenv("TOY_UUID"), testKey, os.Getenv("TOY_LABEL")}
-	cmd, err := remote.Command(ctx, Service(service), 2, sender, policy, HooksDir(os.Getenv("TOY_DATA")))
+	version, err := strconv.Atoi(cmp.Or(os.Getenv("TOY_VERSION"), "2"))
+	if err != nil {
+		return err
+	}
+	cmd, err := remote.Command(ctx, Service(service), version, sender, policy, HooksDir(os.Getenv("TOY_DATA")))
 	if err != nil {
 		return err
 	}
