@@ -172,7 +172,7 @@ func (w *world) is(ref, revision string) {
 // hook gives the server a hook of its own.
 func (w *world) hook(name, script string) {
 	w.t.Helper()
-	writeFile(w.t, filepath.Join(git(w.t, w.server, "rev-parse", "--path-format=absolute", "--git-path", "hooks"), name), "#!/bin/sh\n"+script, 0o755)
+	writeFile(w.t, filepath.Join(absolute(w.server, git(w.t, w.server, "rev-parse", "--git-path", "hooks")), name), "#!/bin/sh\n"+script, 0o755)
 }
 
 func short(w *world, dir, revision string) string {

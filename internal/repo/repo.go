@@ -82,7 +82,7 @@ func fromEnviron(ctx context.Context, environ []string) (*Repo, error) {
 // find asks git for the repository that environ names or that dir lies in. here
 // is true if dir is the top of its work tree or its git dir.
 func find(ctx context.Context, dir string, environ []string, options ...string) (r *Repo, here bool, err error) {
-	out, err := run(ctx, dir, environ, nil, append(options, "rev-parse", "--path-format=absolute",
+	out, err := run(ctx, dir, environ, nil, append(options, "rev-parse",
 		"--git-dir", "--git-common-dir", "--is-inside-git-dir", "--show-prefix")...)
 	if err != nil {
 		if exitStatus(err) > 0 {
@@ -97,8 +97,12 @@ func find(ctx context.Context, dir string, environ []string, options ...string) 
 	if len(lines) != 4 {
 		return nil, false, fmt.Errorf("%w that this program can name", ErrNotRepository)
 	}
-	gitDir, common, inside, prefix := lines[0], lines[1], lines[2] == "true", lines[3]
-	r = &Repo{Dir: filepath.Clean(common), env: without(environ, isLocalVariable)}
+	gitDir, inside, prefix := absolute(dir, lines[0]), lines[2] == "true", lines[3]
+	common, err := realPath(absolute(dir, lines[1]))
+	if err != nil {
+		return nil, false, err
+	}
+	r = &Repo{Dir: common, env: without(environ, isLocalVariable)}
 	bare, err := r.git(ctx, nil, "rev-parse", "--is-bare-repository")
 	if err != nil {
 		return nil, false, err
@@ -110,6 +114,14 @@ func find(ctx context.Context, dir string, environ []string, options ...string) 
 		here = err == nil && real == dir
 	}
 	return r, here, nil
+}
+
+// absolute is a path that git has printed in dir. Git's own --path-format is too new (2.31).
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
 }
 
 // realPath is path, absolute and without symbolic links.

@@ -25,11 +25,11 @@ var hookName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 // which need not exist. A relative core.hooksPath counts from where
 // receive-pack runs its hooks, the git dir.
 func (r *Repo) ownHooks(ctx context.Context) (string, error) {
-	out, err := r.git(ctx, nil, "rev-parse", "--path-format=absolute", "--git-path", "hooks")
+	out, err := r.git(ctx, nil, "rev-parse", "--git-path", "hooks")
 	if err != nil {
 		return "", err
 	}
-	return filepath.Clean(strings.TrimSuffix(out, "\n")), nil
+	return absolute(r.Dir, strings.TrimSuffix(out, "\n")), nil
 }
 
 // hooksIn returns the names of the hooks that git would run from a folder,
