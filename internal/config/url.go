@@ -116,7 +116,7 @@ func checkText(s string) error {
 		return errTooLong
 	case !utf8.ValidString(s):
 		return errUTF8
-	case strings.ContainsFunc(s, unicode.IsControl):
+	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) }):
 		return errControl
 	}
 	return nil
@@ -161,8 +161,6 @@ func urlRepo(path string) (string, error) {
 		return "", nil
 	case repo == "" || repo[0] == '/', len(repo) > 1 && repo[1] == ':':
 		return "", errors.New("the repository is an absolute path")
-	case repo[0] == '-':
-		return "", errors.New("the repository begins with '-'")
 	case strings.Contains(repo, `\`):
 		return "", errors.New("the repository has a backslash")
 	}
@@ -170,6 +168,9 @@ func urlRepo(path string) (string, error) {
 		switch element {
 		case "", ".", "..":
 			return "", errors.New("the repository has an empty, '.' or '..' element")
+		}
+		if element[0] == '-' {
+			return "", errors.New("the repository has an element that begins with '-'")
 		}
 	}
 	return repo, nil

@@ -69,6 +69,8 @@ func TestParseRemoteRefuses(t *testing.T) {
 		"%2Dbob@example":                "begins with '-'",
 		"bob@example/-x":                "begins with '-'",
 		"bob@example/%2Dx":              "begins with '-'",
+		"bob@example/a/-x":              "begins with '-'",
+		"bob@example/x%E2%80%AEy":       "control character",
 		"bob@example//etc":              "absolute path",
 		"bob@example/%2Fetc":            "absolute path",
 		"bob@example/%2F":               "absolute path",
