@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -24,8 +26,12 @@ const firstExtraFile = 3
 // way. Git then ends by itself and cleans up, as it doesn't when it gets a signal.
 type Lifeline struct{ theirs, ours *os.File }
 
-// NewLifeline gives a command from [Repo.Command] a lifeline, before it is started.
+// NewLifeline gives a command from [Repo.Command] a lifeline, before it is started. One that doesn't run our hooks gets none: nobody
+// would take it from the environment again.
 func NewLifeline(cmd *exec.Cmd) (*Lifeline, error) {
+	if !slices.ContainsFunc(cmd.Env, func(kv string) bool { return strings.HasPrefix(kv, envHooks+"=") }) {
+		return &Lifeline{}, nil // closing no file is an error that nobody looks at
+	}
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		return nil, err
