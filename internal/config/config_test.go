@@ -239,6 +239,17 @@ func TestBrokenGitConfig(t *testing.T) {
 	}
 }
 
+// Where git traces to standard error, what it complains about is still found.
+func TestBrokenGitConfigTraced(t *testing.T) {
+	h := newHome(t)
+	h.set("xmpp.sslCAInfo", "~nobody-of-this-name/ca.pem")
+	_, plain := h.load()
+	_, traced := h.load("GIT_TRACE=1", "GIT_TRACE_SETUP=1")
+	if plain == nil || traced == nil || plain.Error() != traced.Error() || strings.Contains(plain.Error(), "trace") {
+		t.Errorf("%v; with a trace: %v", plain, traced)
+	}
+}
+
 func TestLoadEndsWithItsContext(t *testing.T) {
 	h := newHome(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -114,14 +114,19 @@ func (s *source) git(ctx context.Context, stdin []byte, extraEnv []string, args 
 	return stdout.Bytes(), nil
 }
 
-// gitError puts the first line of what git said to its exit status.
+// gitError puts what git complained about to its exit status: its first line, or the one that says it is fatal if git traces before it.
 func gitError(err error, stderr string) error {
-	line, _, _ := strings.Cut(strings.TrimSpace(stderr), "\n")
-	line = strings.TrimSpace(line)
-	if line == "" {
+	complaint, _, _ := strings.Cut(strings.TrimSpace(stderr), "\n")
+	for line := range strings.Lines(stderr) {
+		if text, ok := strings.CutPrefix(line, "fatal: "); ok {
+			complaint = text
+			break
+		}
+	}
+	if complaint = strings.TrimSpace(complaint); complaint == "" {
 		return err
 	}
-	return &gitFailure{line: strings.TrimPrefix(line, "fatal: "), err: err}
+	return &gitFailure{line: complaint, err: err}
 }
 
 // gitFailure is a failure of git in git's own words.
