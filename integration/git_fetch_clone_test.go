@@ -71,9 +71,10 @@ func cloneBranches(c *scene) {
 		c.git(c.dir, append(append([]string{"clone"}, args...), c.url, dir)...)
 		if _, err := os.Stat(dir); err == nil {
 			c.noteConfig(dir)
-			c.git(dir, "fetch")
 		}
 	}
+	c.grow("topic", 1)
+	c.git(filepath.Join(c.dir, "clone0"), "fetch")
 }
 
 func cloneReference(c *scene) {
@@ -94,8 +95,9 @@ func cloneOptions(c *scene) {
 	c.grow("main", 3)
 	c.grow("other", 1)
 	for i, args := range [][]string{
-		{"--origin=upstream"}, {"--sparse"}, {"--config=core.abbrev=9", "--config=remote.origin.fetch=+refs/notes/*:refs/notes/*"}, {"--template="}, {"--jobs=2", "--recurse-submodules"}, {"--separate-git-dir=" + filepath.Join(c.dir, "git")},
-		{"--server-option=x", "--ipv4"}, {"--no-local", "--no-hardlinks"}, {"--upload-pack=git-upload-pack"}, {"--bundle-uri=" + filepath.Join(c.dir, "none")},
+		{"--origin=upstream"}, {"--sparse"}, {"--separate-git-dir=" + filepath.Join(c.dir, "git")}, {"--bundle-uri=" + filepath.Join(c.dir, "none")},
+		{"--config=core.abbrev=9", "--config=remote.origin.fetch=+refs/notes/*:refs/notes/*", "--template=", "--jobs=2", "--recurse-submodules"},
+		{"--server-option=x", "--ipv4", "--no-local", "--no-hardlinks", "--upload-pack=git-upload-pack"},
 	} {
 		dir := filepath.Join(c.dir, fmt.Sprintf("clone%d", i))
 		c.git(c.dir, append(append([]string{"clone"}, args...), c.url, dir)...)

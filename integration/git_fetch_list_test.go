@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -115,22 +114,4 @@ func hiddenRefs(c *scene) {
 		c.git(c.dir, "-c", version, "ls-remote", c.url, "secret/*")
 	}
 	c.clone()
-}
-
-// packets are the packets of a GIT_TRACE_PACKET, without time and place.
-func packets(c *scene, file string) []string {
-	c.Helper()
-	content, err := os.ReadFile(file)
-	if err != nil {
-		c.Fatal(err)
-	}
-	var lines []string
-	for line := range strings.Lines(string(content)) {
-		_, packet, found := strings.Cut(line, " packet:")
-		if !found {
-			c.Fatalf("no packet: %q", line)
-		}
-		lines = append(lines, strings.TrimSpace(packet))
-	}
-	return lines
 }
