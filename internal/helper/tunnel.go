@@ -19,13 +19,15 @@ type tunnel struct {
 	timeout time.Duration
 	watch   *time.Timer
 	release func() bool
+	gaveUp  chan struct{} // closed when the stream was given up because ctx ended
 }
 
 func newTunnel(ctx context.Context, stream Stream, timeout time.Duration) *tunnel {
 	ctx, cancel := context.WithCancelCause(ctx)
-	t := &tunnel{stream: stream, reader: protocol.NewReader(stream), ctx: ctx, cancel: cancel, timeout: timeout}
+	t := &tunnel{stream: stream, reader: protocol.NewReader(stream), ctx: ctx, cancel: cancel, timeout: timeout, gaveUp: make(chan struct{})}
 	t.watch = time.AfterFunc(timeout, func() { cancel(protocol.CodeTimeout) })
 	t.release = context.AfterFunc(ctx, func() {
+		defer close(t.gaveUp)
 		code := protocol.CodeCancelled
 		if errors.Is(context.Cause(ctx), protocol.CodeTimeout) {
 			code = protocol.CodeTimeout
@@ -40,6 +42,8 @@ func (t *tunnel) stop() {
 	t.watch.Stop()
 	if t.release() {
 		t.stream.Cancel(protocol.CodeCancelled)
+	} else {
+		<-t.gaveUp
 	}
 	t.cancel(nil)
 }
