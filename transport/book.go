@@ -200,6 +200,14 @@ func (b *book) present(from jid.JID, available bool) (nudge []*Conn) {
 	return nudge
 }
 
+// away tells whether a peer with connections has gone offline.
+func (b *book) away(p *peer) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[p.full]
+	return e != nil && e.gone != nil
+}
+
 // lost closes the connections of a peer that didn't come back.
 func (b *book) lost(e *entry) {
 	b.mu.Lock()

@@ -50,6 +50,7 @@ type session struct {
 	stop  context.CancelFunc // ends the supervisor
 	ended context.Context    // done when it has ended
 	err   error              // why; after ended
+	heard atomic.Int64       // when something came in last, Unix nanoseconds
 
 	mu     sync.Mutex
 	lastID uint64
@@ -168,11 +169,10 @@ func (s *session) runLink(ctx context.Context, l *link) error {
 	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() }) // wakes the reader and the writer
 	defer stop()
-	var heard atomic.Int64 // when something came in, Unix nanoseconds
-	heard.Store(time.Now().UnixNano())
-	group.Go(func() error { return s.read(l, &heard) })
+	s.heard.Store(time.Now().UnixNano())
+	group.Go(func() error { return s.read(l) })
 	group.Go(func() error { return s.write(ctx, l) })
-	group.Go(func() error { return s.watch(ctx, &heard) })
+	group.Go(func() error { return s.watch(ctx) })
 	s.announce()
 	err := group.Wait()
 	_ = l.conn.Close()
@@ -240,7 +240,7 @@ func (s *session) farewell(ctx context.Context, l *link) {
 }
 
 // watch pings a silent server and gives up one that stays silent.
-func (s *session) watch(ctx context.Context, heard *atomic.Int64) error {
+func (s *session) watch(ctx context.Context) error {
 	ticker := time.NewTicker(pingAfter / 6)
 	defer ticker.Stop()
 	pinged := false
@@ -250,7 +250,7 @@ func (s *session) watch(ctx context.Context, heard *atomic.Int64) error {
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		silence := time.Since(time.Unix(0, heard.Load()))
+		silence := s.silence()
 		switch {
 		case silence > deadAfter:
 			return errors.New("the server is silent")
@@ -264,14 +264,14 @@ func (s *session) watch(ctx context.Context, heard *atomic.Int64) error {
 }
 
 // read is the only reader of a link: it hands everything on in order.
-func (s *session) read(l *link, heard *atomic.Int64) error {
+func (s *session) read(l *link) error {
 	payloads := &payloadBuffer{}
 	for {
 		start, err := l.next()
 		if err != nil {
 			return err
 		}
-		heard.Store(time.Now().UnixNano())
+		s.heard.Store(time.Now().UnixNano())
 		if start.Name.Space != stanza.NSClient {
 			err = l.skip()
 		} else {
