@@ -51,6 +51,13 @@ var rules = []rule{
 		why:     "it speaks git's protocol over a stream that somebody else opened: pipes can test it",
 	},
 	{
+		pkg:     "./internal/agent",
+		uses:    []string{"./internal/client", "./protocol", "./transport"},
+		imports: []string{"os/exec", "github.com/quic-go/...", "gosrc.io/..."},
+		reaches: []string{"./internal/repo", "./internal/serve", "github.com/go-git/..."},
+		why:     "it carries streams through a socket and knows their errors, not what they are for nor what carries them on",
+	},
+	{
 		pkg:     "./internal/serve",
 		uses:    []string{anything},
 		imports: []string{"./chunk", "./internal/helper", "./internal/xmppserver", "github.com/quic-go/...", "gosrc.io/..."},
