@@ -9,6 +9,7 @@ import (
 	"io"
 	"os/exec"
 
+	"git-remote-xmpp/internal/agent"
 	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/helper"
@@ -69,17 +70,31 @@ func displayName(r config.Remote) string {
 	return name
 }
 
-// dialer logs in and connects when git wants a service.
+// dialer connects when git wants a service: by way of a serve that runs here, or it logs in itself.
 type dialer struct {
 	*setup
 	remote          config.Remote
 	remoteName, url string
 
+	agent    *agent.Client
 	endpoint *transport.Endpoint
 	session  *client.Session
 }
 
 func (d *dialer) dial(ctx context.Context, service protocol.Service) (helper.Stream, error) {
+	stream, err := d.dialAgent(ctx)
+	if err == nil {
+		return stream, nil
+	}
+	d.log.Debug("not connected by the agent", "to", d.remote.Address.String(), "err", err)
+	if !errors.Is(err, agent.ErrDeclined) {
+		return nil, d.explain(err)
+	}
+	return d.dialAlone(ctx, service)
+}
+
+// dialAlone logs in and connects.
+func (d *dialer) dialAlone(ctx context.Context, service protocol.Service) (helper.Stream, error) {
 	resource, err := runResource()
 	if err != nil {
 		return nil, err
@@ -145,6 +160,9 @@ func (d *dialer) stripInvite(ctx context.Context) error {
 }
 
 func (d *dialer) close() {
+	if d.agent != nil {
+		d.agent.Close()
+	}
 	if d.session != nil {
 		d.session.Close()
 	}

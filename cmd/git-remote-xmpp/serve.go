@@ -65,6 +65,8 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 		return err
 	}
 	defer endpoint.Close()
+	stopAgent := s.startAgent(ctx, endpoint)
+	defer stopAgent()
 	if _, err := fmt.Fprintf(std.out, "ready %s\n", endpoint.JID()); err != nil {
 		return err
 	}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"git-remote-xmpp/internal/agent"
+	"git-remote-xmpp/internal/client"
+	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/helper"
+	"git-remote-xmpp/transport"
+	"mellium.im/xmpp/jid"
+)
+
+// login is what a helper and serve must have in common for the one to use the connections of the other: all that decides who logs in, and how.
+func (s *setup) login() string {
+	server := s.settings.Server
+	return fmt.Sprintf("%q", []string{
+		s.settings.Account.String(), s.identity.Key.String(), s.dirs.Data,
+		server.HostPort, fmt.Sprint(server.DirectTLS), s.settings.CAFile, string(s.settings.DirectPath),
+	})
+}
+
+// dialAgent opens a stream through serve, if that runs here. The error is an [agent.ErrDeclined] if it is ours to log in.
+func (d *dialer) dialAgent(ctx context.Context) (helper.Stream, error) {
+	switch {
+	case d.settings.Agent == config.UseNever:
+		return nil, fmt.Errorf("%w: xmpp.agent is never", agent.ErrDeclined)
+	case d.remote.Invite != "": // its key isn't pinned yet
+		return nil, fmt.Errorf("%w: there is an invite", agent.ErrDeclined)
+	}
+	stream, err := agent.Dial(ctx, d.dirs.Runtime, agent.Request{Login: d.login(), To: d.remote.Address, Timeout: d.settings.Timeout})
+	if err != nil {
+		return nil, err
+	}
+	d.agent = stream
+	d.log.Debug("connected by the agent", "peer", stream.Peer())
+	return stream, nil
+}
+
+// startAgent has serve work for helpers of this home. Without a socket they log in themselves, and that is all.
+func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint) (stop func()) {
+	if s.settings.Agent == config.UseNever {
+		return func() {}
+	}
+	listener, err := s.agentSocket()
+	if err != nil {
+		s.log.Warn("git here logs in by itself", "err", err)
+		return func() {}
+	}
+	pool := client.NewPool(client.Options{Dialer: endpoint, Store: s.store, Account: s.settings.Account, Software: software()})
+	server := &agent.Server{
+		Login: s.login(), Log: s.log,
+		Ready: func(ctx context.Context) error {
+			if !endpoint.Online(ctx) {
+				return errors.New("it is offline")
+			}
+			return nil
+		},
+		Open: func(ctx context.Context, to jid.JID) (agent.Stream, string, error) {
+			stream, err := pool.Open(ctx, to)
+			if err != nil {
+				if errors.Is(err, client.ErrBusy) || errors.Is(err, transport.ErrServer) {
+					err = fmt.Errorf("%w: %w", agent.ErrDeclined, err)
+				}
+				return nil, "", err
+			}
+			return stream, stream.Peer().String(), nil
+		},
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var task sync.WaitGroup
+	task.Go(func() {
+		if err := server.Serve(ctx, listener); err != nil {
+			s.log.Warn("agent: socket not removed", "err", err)
+		}
+	})
+	return func() {
+		cancel()
+		task.Wait()
+		pool.Close()
+	}
+}
+
+func (s *setup) agentSocket() (*agent.Listener, error) {
+	if err := s.dirs.MakeRuntime(); err != nil {
+		return nil, err
+	}
+	return agent.Listen(s.dirs.Runtime)
+}
