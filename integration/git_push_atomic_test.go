@@ -11,7 +11,7 @@ var pushAtomic = map[string]pushScene{
 	"name-in-the-way":   {play: atomicNameInTheWay},
 	"tag-in-the-way":    {play: atomicTag},
 	"pre-receive":       {play: atomicPreReceive},
-	"transaction":       {play: atomicTransaction},
+	"transaction":       {play: atomicTransaction, modes: []string{direct}},
 	"locked":            {play: atomicLocked},
 	"diverged":          {play: atomicDiverged, modes: []string{direct}},
 	"checked-out":       {play: atomicCheckedOut, options: sceneOptions{init: []string{workTree}}, modes: []string{direct}},
@@ -42,7 +42,8 @@ func atomicGood(c *scene) {
 func atomicUpdateHook(c *scene) {
 	c.hook(c.served, "update", "case $1 in */bad) echo no such thing; exit 1;; esac\n")
 	dir := c.twoBranches()
-	c.git(dir, "push", "--atomic", "origin", "good", "bad", "good:new", ":main")
+	c.bob.git(c.served, "branch", "old", "main")
+	c.git(dir, "push", "--atomic", "origin", "good", "bad", "good:new", ":old")
 	c.git(dir, "push", "--porcelain", "--atomic", "origin", "bad", "good")
 }
 

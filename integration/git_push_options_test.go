@@ -94,7 +94,9 @@ func optionSetUpstream(c *scene) {
 	dir := c.local()
 	c.alice.git(dir, "branch", "new")
 	c.git(dir, "push", "--set-upstream", "origin", "new", "main:other")
-	c.git(dir, "push", "-u", "origin", "main:topic")
+	c.alice.git(dir, "checkout", "--quiet", "topic")
+	c.alice.commit(dir, "more")
+	c.git(dir, "push", "-u", "origin", "topic:main")
 	c.git(dir, "config", "--get-regexp", `^branch\.`)
 }
 

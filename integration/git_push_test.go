@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -30,7 +31,7 @@ func TestGitPush(t *testing.T) {
 	w := newSite(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
 	for group, scenes := range map[string]map[string]pushScene{
 		"kinds": pushKinds, "force": pushForce, "atomic": pushAtomic, "refs": pushRefs, "names": pushNames, "default": pushDefaults,
-		"options": pushOptions, "hooks": pushHooks,
+		"options": pushOptions, "hooks": pushHooks, "signed": pushSigned,
 	} {
 		t.Run(group, func(t *testing.T) {
 			t.Parallel()
@@ -64,19 +65,28 @@ func (w *site) comparePush(t *testing.T, s pushScene) {
 	}
 }
 
-// playAndClear is play, with the scene's repositories taken away afterwards: serve looks through all that there are each time
-// it is asked for one.
+// playAndClear is play, with Bob's repository moved away afterwards: serve looks through all that there are each time it is
+// asked for one.
 func (w *site) playAndClear(t *testing.T, over string, o sceneOptions, play func(c *scene)) []string {
 	t.Helper()
-	return w.play(t, over, o, func(c *scene) {
+	record := w.play(t, over, o, func(c *scene) {
 		t.Cleanup(func() {
-			if err := os.RemoveAll(filepath.Dir(c.served)); err != nil {
+			past := filepath.Join(w.bob.dir, "past-"+filepath.Base(filepath.Dir(c.served)))
+			if err := os.Rename(filepath.Dir(c.served), past); err != nil {
 				t.Error(err)
 			}
 		})
 		play(c)
 	})
+	for i, line := range record {
+		record[i] = bareRemote.ReplaceAllString(line, "$1$2")
+	}
+	return record
 }
+
+// bareRemote finds what the serving side's git says past git's protocol, which the program marks as the other side's. What comes by
+// the protocol is marked by git, and filled up with spaces.
+var bareRemote = regexp.MustCompile(`^(stderr: )?remote: (.*[^ ])$`)
 
 // in are the options of a scene in a push mode.
 func (o sceneOptions) in(mode string) sceneOptions {
