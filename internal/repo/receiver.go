@@ -13,7 +13,7 @@ import (
 const attempts = 10
 
 const (
-	reasonAtomic    = "atomic push failed: nothing was changed"
+	reasonAtomic    = "atomic push failure" // git's words
 	reasonCancelled = "push cancelled"
 )
 
