@@ -219,8 +219,8 @@ func fallbackOtherNameDiverged(c *scene) {
 	c.alice.git(dir, "checkout", "--quiet", "-b", "topic")
 	c.alice.commit(dir, "topic")
 	for i, prepare := range []func(){
-		func() { c.bobCommits("main", "theirs") },                        // Alice's main is behind, and she doesn't know
-		func() { c.fetched(dir) },                                        // she does
+		func() { c.bobCommits("main", "theirs") },                         // Alice's main is behind, and she doesn't know
+		func() { c.fetched(dir) },                                         // she does
 		func() { c.alice.git(dir, "branch", "--force", "main", "topic") }, // main and topic are one
 		func() { c.alice.git(dir, "branch", "--force", "main", "origin/main") },
 	} {

@@ -7,19 +7,19 @@ import (
 
 // What fallback mode makes of pushes that git refuses by a path: the branch stays as it was, and the commits arrive.
 var repositoryFallbacks = map[string]pushScene{
-	"sha256-diverged":             {play: fallbackDiverged, options: sceneOptions{init: []string{"--object-format=sha256"}}},
+	"sha256-diverged":             {play: divergedRepositories, options: sceneOptions{init: []string{"--object-format=sha256"}}},
 	"reftable-diverged":           {play: fallbackReftable},
 	"packed-refs-diverged":        {play: fallbackPacked},
 	"alternates-diverged":         {play: fallbackAlternates},
 	"shallow-update-refused":      {play: fallbackShallow, options: setting("receive.shallowUpdate", "true")},
-	"non-fast-forwards-denied":    {play: fallbackDiverged, options: setting("receive.denyNonFastForwards", "true")},
+	"non-fast-forwards-denied":    {play: divergedRepositories, options: setting("receive.denyNonFastForwards", "true")},
 	"dirty":                       {play: fallbackDirty, options: noBare},
 	"staged":                      {play: fallbackStaged, options: noBare},
 	"untracked-in-the-way":        {play: fallbackInTheWay, options: noBare},
 	"unborn-in-the-way":           {play: fallbackUnborn, options: noBare},
 	"deny-refuse":                 {play: fallbackDenied, options: denyCurrent("refuse")},
 	"deny-true":                   {play: fallbackDenied, options: denyCurrent("true")},
-	"checked-out-diverged":        {play: fallbackDivergedTree, options: noBare},
+	"checked-out-diverged":        {play: divergedRepositoriesTree, options: noBare},
 	"linked-dirty":                {play: fallbackLinkedDirty, options: noBare},
 	"linked-of-bare-dirty":        {play: fallbackLinkedDirty},
 	"linked-gone":                 {play: fallbackLinkedGone, options: noBare},
@@ -70,7 +70,7 @@ func (c *scene) arrives(dir string) {
 	c.mustBe(c.fallbackRef(dir, "main"), "")
 }
 
-func fallbackDiverged(c *scene) {
+func divergedRepositories(c *scene) {
 	dir := c.diverged()
 	c.arrivesAside(dir, " * [new reference]   ")
 	c.mergeTheirs(dir)
@@ -79,7 +79,7 @@ func fallbackDiverged(c *scene) {
 
 func fallbackReftable(c *scene) {
 	c.reftable()
-	fallbackDiverged(c)
+	divergedRepositories(c)
 }
 
 func fallbackPacked(c *scene) {

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	somebody = 65534 // a user who is neither us nor root
-	ownerRefused   = "git there refuses to open it, because of its owner (safe.directory)"
+	somebody     = 65534 // a user who is neither us nor root
+	ownerRefused = "git there refuses to open it, because of its owner (safe.directory)"
 )
 
 // chown gives a folder with all that is in it to a user.
