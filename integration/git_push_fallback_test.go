@@ -78,33 +78,11 @@ func (c *scene) expect(r result, status int, wanted ...string) {
 	mustSay(c.T, r.stdout+r.stderr, wanted...)
 }
 
-// theirs is the value of a ref of Bob's, "" if there is none.
-func (c *scene) theirs(ref string) string {
-	c.Helper()
-	return strings.TrimSpace(c.bob.try(c.served, "git", "rev-parse", "--verify", "--quiet", ref).stdout)
-}
-
-// holds fails the test unless Bob's refs have these values; "" is for one that isn't there. They are given as name and value in turn.
-func (c *scene) holds(refs ...string) {
-	c.Helper()
-	for i := 0; i < len(refs); i += 2 {
-		if got := c.theirs(refs[i]); got != refs[i+1] {
-			c.Errorf("%s is %q, want %q", refs[i], got, refs[i+1])
-		}
-	}
-}
-
-// fallbackRef is the ref that a clone's pushes to a branch go to where they can't go there. The clone has pushed before.
-func (c *scene) fallbackRef(dir, branch string) string {
-	c.Helper()
-	return "refs/synced/" + c.alice.git(dir, "config", "xmpp.uuid") + "/" + branch
-}
-
 func (c *scene) head(dir, rev string) string { return c.alice.git(dir, "rev-parse", rev) }
 
 func fallbackDiverged(c *scene) {
 	dir := c.diverged()
-	theirs, tracking := c.theirs("main"), c.head(dir, "origin/main")
+	theirs, tracking := c.value("main"), c.head(dir, "origin/main")
 	r := c.git(dir, "push", "origin", "main")
 	ref := c.fallbackRef(dir, "main")
 	c.expect(r, 0, " * [new reference]   main -> "+ref)
@@ -129,7 +107,7 @@ func short(id string) string { return id[:7] }
 func fallbackFetched(c *scene) {
 	dir := c.diverged()
 	c.fetched(dir)
-	theirs := c.theirs("main")
+	theirs := c.value("main")
 	r := c.git(dir, "push")
 	ref := c.fallbackRef(dir, "main")
 	c.expect(r, 0, " * [new reference]   main -> "+ref)
@@ -147,7 +125,7 @@ func fallbackRefspecs(c *scene) {
 		}
 		dir := filepath.Join(c.dir, "clone")
 		c.alice.git(dir, "commit", "--quiet", "--amend", "--message", fmt.Sprint(i))
-		theirs := c.theirs("main")
+		theirs := c.value("main")
 		c.expect(c.git(dir, append([]string{"push"}, args...)...), 0, " -> "+c.fallbackRef(dir, "main"))
 		c.holds("main", theirs, c.fallbackRef(dir, "main"), c.head(dir, "main"))
 	}
@@ -171,7 +149,7 @@ func fallbackRemoteAhead(c *scene) {
 // The fallback ref goes where the pusher's branch goes, backwards too.
 func fallbackAgain(c *scene) {
 	dir := c.diverged()
-	theirs := c.theirs("main")
+	theirs := c.value("main")
 	c.expect(c.git(dir, "push", "origin", "main"), 0)
 	ref := c.fallbackRef(dir, "main")
 	first := c.head(dir, "main")
@@ -201,7 +179,7 @@ func fallbackOtherName(c *scene) {
 			c.alice.commit(dir, "ours")
 		}
 		c.fetched(dir)
-		before := c.theirs("main")
+		before := c.value("main")
 		c.alice.git(dir, "checkout", "--quiet", "-B", "topic", before)
 		topic := c.alice.commit(dir, fmt.Sprintf("topic%d", i))
 		c.expect(c.git(dir, "push", "origin", "topic:main"), 0, short(before)+".."+short(topic)+"  topic -> main")
@@ -226,7 +204,7 @@ func fallbackOtherNameDiverged(c *scene) {
 	} {
 		prepare()
 		topic := c.alice.commit(dir, fmt.Sprintf("topic%d", i))
-		theirs := c.theirs("main")
+		theirs := c.value("main")
 		r := c.git(dir, "push", "origin", "topic:main")
 		ref := c.fallbackRef(dir, "main")
 		c.expect(r, 0, "topic -> "+ref)
@@ -238,7 +216,7 @@ func fallbackOtherNameDiverged(c *scene) {
 
 func fallbackOneOfSeveral(c *scene) {
 	dir := c.diverged()
-	theirs := c.theirs("main")
+	theirs := c.value("main")
 	r := c.git(dir, "push", "origin", "main", "main:new", "main~1:refs/tags/v1", ":nothing")
 	if r.status == 0 {
 		c.Errorf("deleted what isn't there: %v", r)
@@ -265,7 +243,7 @@ func fallbackAtomic(c *scene) {
 
 func fallbackDryRun(c *scene) {
 	dir := c.diverged()
-	theirs := c.theirs("main")
+	theirs := c.value("main")
 	c.expect(c.git(dir, "push", "--dry-run", "origin", "main", "main:new"), 0, "main -> main", "main -> new")
 	c.holds("main", theirs, "new", "", c.fallbackRef(dir, "main"), "")
 }
@@ -305,7 +283,7 @@ func fallbackHooks(c *scene) {
 
 func fallbackHookRefuses(c *scene) {
 	dir := c.diverged()
-	theirs := c.theirs("main")
+	theirs := c.value("main")
 	c.hook(c.served, "update", "echo not $1; exit 1\n")
 	r := c.git(dir, "push", "origin", "main")
 	ref := c.fallbackRef(dir, "main")
@@ -336,7 +314,7 @@ func fallbackHookBroken(c *scene) {
 // The hook refuses a ref and the others stay as they were asked for; by a path git gives up at the first, with exit status 128.
 func fallbackTransactionStops(c *scene) {
 	dir := c.twoBranches()
-	before := c.theirs("bad")
+	before := c.value("bad")
 	c.hook(c.served, "reference-transaction", "[ $1 = prepared ] && grep -q bad && { echo not bad; exit 1; }\nexit 0\n")
 	r := c.git(dir, "push", "origin", "bad", "good")
 	c.expect(r, 1, "remote: not bad", "! [remote rejected] bad -> bad (ref updates aborted by hook)", "  good -> good")
@@ -367,7 +345,7 @@ func fallbackTwoPushers(c *scene) {
 // Even a force overwrites nothing where Bob's repository doesn't let it.
 func fallbackForcedDenied(c *scene) {
 	dir := c.diverged()
-	theirs := c.theirs("main")
+	theirs := c.value("main")
 	r := c.git(dir, "push", "--force", "origin", "main")
 	ref := c.fallbackRef(dir, "main")
 	c.expect(r, 0, "main -> "+ref)
@@ -380,7 +358,7 @@ func fallbackForcedDenied(c *scene) {
 
 func fallbackUnrelated(c *scene) {
 	c.seed("main")
-	theirs := c.theirs("main")
+	theirs := c.value("main")
 	dir := filepath.Join(c.dir, "repo")
 	c.alice.git(c.dir, "init", "--quiet", dir)
 	c.alice.commit(dir, "unrelated")

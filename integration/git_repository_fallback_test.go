@@ -7,19 +7,19 @@ import (
 
 // What fallback mode makes of pushes that git refuses by a path: the branch stays as it was, and the commits arrive.
 var repositoryFallbacks = map[string]pushScene{
-	"sha256-diverged":             {play: divergedRepositories, options: sceneOptions{init: []string{"--object-format=sha256"}}},
+	"sha256-diverged":             {play: fallbackDivergedRepository, options: sceneOptions{init: []string{"--object-format=sha256"}}},
 	"reftable-diverged":           {play: fallbackReftable},
 	"packed-refs-diverged":        {play: fallbackPacked},
 	"alternates-diverged":         {play: fallbackAlternates},
 	"shallow-update-refused":      {play: fallbackShallow, options: setting("receive.shallowUpdate", "true")},
-	"non-fast-forwards-denied":    {play: divergedRepositories, options: setting("receive.denyNonFastForwards", "true")},
+	"non-fast-forwards-denied":    {play: fallbackDivergedRepository, options: setting("receive.denyNonFastForwards", "true")},
 	"dirty":                       {play: fallbackDirty, options: noBare},
 	"staged":                      {play: fallbackStaged, options: noBare},
 	"untracked-in-the-way":        {play: fallbackInTheWay, options: noBare},
 	"unborn-in-the-way":           {play: fallbackUnborn, options: noBare},
 	"deny-refuse":                 {play: fallbackDenied, options: denyCurrent("refuse")},
 	"deny-true":                   {play: fallbackDenied, options: denyCurrent("true")},
-	"checked-out-diverged":        {play: divergedRepositoriesTree, options: noBare},
+	"checked-out-diverged":        {play: fallbackDivergedTree, options: noBare},
 	"linked-dirty":                {play: fallbackLinkedDirty, options: noBare},
 	"linked-of-bare-dirty":        {play: fallbackLinkedDirty},
 	"linked-gone":                 {play: fallbackLinkedGone, options: noBare},
@@ -58,19 +58,19 @@ func (c *scene) arrivesAside(dir string, why ...string) {
 	before := c.value("refs/heads/main")
 	said := c.pushed(dir, why...)
 	mustSay(c.T, said, "main -> "+c.fallbackRef(dir, "main"))
-	c.mustBe("refs/heads/main", before)
-	c.mustBe(c.fallbackRef(dir, "main"), c.alice.git(dir, "rev-parse", "main"))
+	c.holds("refs/heads/main", before)
+	c.holds(c.fallbackRef(dir, "main"), c.alice.git(dir, "rev-parse", "main"))
 }
 
 // arrives pushes main, which Bob's follows, and nothing is left of an earlier fallback ref.
 func (c *scene) arrives(dir string) {
 	c.Helper()
 	c.pushed(dir, "  main -> main")
-	c.mustBe("refs/heads/main", c.alice.git(dir, "rev-parse", "main"))
-	c.mustBe(c.fallbackRef(dir, "main"), "")
+	c.holds("refs/heads/main", c.alice.git(dir, "rev-parse", "main"))
+	c.holds(c.fallbackRef(dir, "main"), "")
 }
 
-func divergedRepositories(c *scene) {
+func fallbackDivergedRepository(c *scene) {
 	dir := c.diverged()
 	c.arrivesAside(dir, " * [new reference]   ")
 	c.mergeTheirs(dir)
@@ -79,7 +79,7 @@ func divergedRepositories(c *scene) {
 
 func fallbackReftable(c *scene) {
 	c.reftable()
-	divergedRepositories(c)
+	fallbackDivergedRepository(c)
 }
 
 func fallbackPacked(c *scene) {
@@ -118,7 +118,7 @@ func fallbackShallow(c *scene) {
 		c.Errorf("%v", r)
 	}
 	mustSay(c.T, r.stderr, " ! [remote rejected] third -> new (shallow update not allowed)")
-	c.mustBe("refs/heads/new", "")
+	c.holds("refs/heads/new", "")
 	if got := c.bob.git(c.served, "rev-parse", "--is-shallow-repository"); got != "false" {
 		c.Errorf("shallow: %s", got)
 	}

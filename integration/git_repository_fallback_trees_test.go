@@ -88,8 +88,8 @@ func fallbackLinkedDirty(c *scene) {
 	r := c.alice.gitBoth(dir, "push", "origin", "topic")
 	ref := c.fallbackRef(dir, "topic")
 	mustSay(c.T, r.stderr, "remote: topic is checked out with changes in a work tree there", "topic -> "+ref)
-	c.mustBe("refs/heads/topic", at)
-	c.mustBe(ref, c.alice.git(dir, "rev-parse", "topic"))
+	c.holds("refs/heads/topic", at)
+	c.holds(ref, c.alice.git(dir, "rev-parse", "topic"))
 	if now := c.treeNow(tree); now != before {
 		c.Errorf("the work tree was\n%s\nand is\n%s", before, now)
 	}
@@ -102,7 +102,7 @@ func fallbackLinkedGone(c *scene) {
 		c.Fatal(err)
 	}
 	mustSay(c.T, c.alice.gitBoth(dir, "push", "origin", "topic").stderr, "  topic -> topic")
-	c.mustBe("refs/heads/topic", c.alice.git(dir, "rev-parse", "topic"))
+	c.holds("refs/heads/topic", c.alice.git(dir, "rev-parse", "topic"))
 }
 
 // By a path git looks for the files in the wrong place and refuses; here they follow.
@@ -142,5 +142,5 @@ func fallbackDeleteCurrent(c *scene) {
 		c.Errorf("%v", r)
 	}
 	mustSay(c.T, r.stderr, " ! [remote rejected] main (deletion of the current branch prohibited)", " * [new branch]      main -> new")
-	c.mustBe("refs/heads/main", before)
+	c.holds("refs/heads/main", before)
 }

@@ -92,23 +92,3 @@ func (c *scene) noteTree(h *home, dir string) {
 	}
 	c.note("%s", h.git(dir, "status", "--porcelain", "--branch"))
 }
-
-// fallbackRef is where a push of Alice's goes that doesn't go to a branch.
-func (c *scene) fallbackRef(dir, branch string) string {
-	c.Helper()
-	return "refs/synced/" + c.alice.git(dir, "config", "xmpp.uuid") + "/" + branch
-}
-
-// value is a ref's value in Bob's repository, "" if it doesn't exist.
-func (c *scene) value(ref string) string {
-	c.Helper()
-	return strings.TrimSpace(c.bob.try(c.served, "git", "rev-parse", "--verify", "--quiet", ref).stdout)
-}
-
-// mustBe fails the test unless a ref of Bob's has a value, "" if it mustn't exist.
-func (c *scene) mustBe(ref, want string) {
-	c.Helper()
-	if got := c.value(ref); got != want {
-		c.Errorf("%s is %q, want %q", ref, got, want)
-	}
-}
