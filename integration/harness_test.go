@@ -73,7 +73,7 @@ func newHome(t testing.TB, s *testserver.Server, name, user string) *home {
 		"HOME=" + dir, "XDG_DATA_HOME=" + filepath.Join(dir, "data"), "XDG_RUNTIME_DIR=" + filepath.Join(dir, "run"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
 		"PATH=" + binDir + string(os.PathListSeparator) + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_XMPP_PASSWORD=" + s.Accounts[user], "GIT_AUTHOR_DATE=2024-01-01T00:00:00Z", "GIT_COMMITTER_DATE=2024-01-01T00:00:00Z",
-		"TMPDIR=" + os.TempDir(),
+		"TMPDIR=" + os.TempDir(), "GIT_PROGRESS_DELAY=3600", // or git shows more of its meters on a busy machine
 	}
 	for key, value := range map[string]string{
 		"user.name": name, "user.email": name + "@example.org", "init.defaultBranch": "main", "advice.detachedHead": "false", "gc.auto": "0",
