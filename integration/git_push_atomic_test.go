@@ -8,11 +8,11 @@ var pushAtomic = map[string]pushScene{
 	"lease":             {play: atomicLease},
 	"deny-deletes":      {play: atomicDenyDeletes, options: sceneOptions{config: map[string]string{"receive.denyDeletes": "true"}}},
 	"bad-name":          {play: atomicBadName},
-	"name-in-the-way":   {play: atomicNameInTheWay},
+	"name-in-the-way":   {play: atomicNameInTheWay, ownWords: true},
 	"tag-in-the-way":    {play: atomicTag},
 	"pre-receive":       {play: atomicPreReceive},
 	"transaction":       {play: atomicTransaction, modes: []string{direct}},
-	"locked":            {play: atomicLocked},
+	"locked":            {play: atomicLocked, ownWords: true},
 	"diverged":          {play: atomicDiverged, modes: []string{direct}},
 	"checked-out":       {play: atomicCheckedOut, options: sceneOptions{init: []string{workTree}}, modes: []string{direct}},
 	"not-supported":     {play: atomicNotSupported, options: sceneOptions{config: map[string]string{"receive.advertiseAtomic": "false"}}},
@@ -75,7 +75,7 @@ func atomicBadName(c *scene) {
 
 func atomicNameInTheWay(c *scene) {
 	dir := c.twoBranches()
-	c.git(dir, "push", "--atomic", "origin", "good", "bad:main/deeper")
+	mustSay(c.T, c.git(dir, "push", "--atomic", "origin", "good", "bad:main/deeper").stderr, "'refs/heads/main' exists")
 }
 
 func atomicTag(c *scene) {
@@ -103,7 +103,7 @@ func atomicTransaction(c *scene) {
 func atomicLocked(c *scene) {
 	dir := c.twoBranches()
 	c.write(c.served+"/refs/heads/bad.lock", "")
-	c.git(dir, "push", "--atomic", "origin", "good", "bad")
+	mustSay(c.T, c.git(dir, "push", "--atomic", "origin", "good", "bad").stderr, "bad.lock': File exists")
 }
 
 func atomicDiverged(c *scene) {

@@ -142,6 +142,7 @@ func fallbackRemoteAhead(c *scene) {
 	c.fetched(dir)
 	c.expect(c.git(dir, "push"), 0)
 	c.holds("main", theirs, c.fallbackRef(dir, "main"), "")
+	c.git(dir, "fetch", "--quiet")
 	c.alice.git(dir, "merge", "--quiet", "--ff-only", "origin/main")
 	c.expect(c.git(dir, "push"), 0, "Everything up-to-date")
 }
@@ -276,7 +277,7 @@ func fallbackHooks(c *scene) {
 	r := c.git(dir, "push", "origin", "main")
 	ref, ours := c.fallbackRef(dir, "main"), c.head(dir, "main")
 	zero := strings.Repeat("0", len(ours))
-	c.expect(r, 0, "remote: update: "+ref+" "+zero+" "+ours, "remote: post-receive: "+zero+" "+ours+" "+ref, "remote: post-update: "+ref)
+	c.expect(r, 0, "remote: update: "+ref+" "+zero+" "+ours, "remote: post-receive: "+zero+" "+ours+" "+ref, "remote: post-update: refs/heads/main") // git itself tells post-update no more
 	c.noteFile(filepath.Join(c.served, "seen"))
 	mustSay(c.T, strings.Join(c.record, "\n"), c.plain("committed: "+zero+" "+ours+" "+ref))
 }
@@ -315,7 +316,7 @@ func fallbackHookBroken(c *scene) {
 func fallbackTransactionStops(c *scene) {
 	dir := c.twoBranches()
 	before := c.value("bad")
-	c.hook(c.served, "reference-transaction", "[ $1 = prepared ] && grep -q bad && { echo not bad; exit 1; }\nexit 0\n")
+	c.hook(c.served, "reference-transaction", "[ $1 = prepared ] && grep -q /bad && { echo not bad; exit 1; }\nexit 0\n")
 	r := c.git(dir, "push", "origin", "bad", "good")
 	c.expect(r, 1, "remote: not bad", "! [remote rejected] bad -> bad (ref updates aborted by hook)", "  good -> good")
 	c.holds("bad", before, "good", c.head(dir, "good"))
@@ -392,7 +393,7 @@ func fallbackPushToCheckout(c *scene) {
 	before := c.alice.commit(dir, "one")
 	c.expect(c.git(dir, "push", "origin", "main"), 0, "remote: bringing it along", "  main -> main")
 	c.holds("main", before)
-	c.write(filepath.Join(c.served, "refuse"), "")
+	c.write(filepath.Join(c.served, ".git", "refuse"), "")
 	c.alice.commit(dir, "two")
 	c.expect(c.git(dir, "push", "origin", "main"), 0, "remote: not now", "main -> "+c.fallbackRef(dir, "main"))
 	c.holds("main", before, c.fallbackRef(dir, "main"), c.head(dir, "main"))

@@ -8,7 +8,7 @@ var pushForce = map[string]pushScene{
 	"delete":                  {play: forceDelete},
 	"nothing-to-force":        {play: forceNothing},
 	"back":                    {play: forceBack},
-	"not-a-commit":            {play: forceNoCommit},
+	"not-a-commit":            {play: forceNoCommit, ownWords: true},
 	"deny-non-fast-forwards":  {play: forceMain, options: sceneOptions{config: map[string]string{"receive.denyNonFastForwards": "true"}}, modes: []string{direct}},
 	"lease":                   {play: leaseBare},
 	"lease-of-a-ref":          {play: leaseOfRef},
@@ -76,7 +76,7 @@ func forceBack(c *scene) {
 func forceNoCommit(c *scene) {
 	c.seed("main")
 	dir := c.local()
-	c.git(dir, "push", "--force", "origin", "main^{tree}:refs/heads/main")
+	mustSay(c.T, c.git(dir, "push", "--force", "origin", "main^{tree}:refs/heads/main").stderr, "commit")
 	c.git(dir, "push", "--force", "origin", "main^{tree}:refs/heads/new")
 	c.alice.git(dir, "tag", "-a", "-m", "one", "v1")
 	c.git(dir, "push", "--force", "origin", "v1:refs/heads/tagged")

@@ -11,7 +11,7 @@ var pushNames = map[string]pushScene{
 	"long":        {play: pushesNamed(strings.Repeat("x", 200), strings.Repeat("deep/", 40)+"end")},
 	"case":        {play: pushesNamed("Topic", "topic", "TOPIC")},
 	"like-an-id":  {play: pushesNamed("0123456789012345678901234567890123456789", "deadbeef")},
-	"in-the-way":  {play: nameInTheWay},
+	"in-the-way":  {play: nameInTheWay, ownWords: true},
 	"many":        {play: manyNames},
 	"refused":     {play: namesRefused},
 }
@@ -41,7 +41,7 @@ func pushesNamed(names ...string) func(c *scene) {
 func nameInTheWay(c *scene) {
 	c.seed("main", "a/b")
 	dir := c.local()
-	c.git(dir, "push", "origin", "main:main/deeper", "main:good")
+	mustSay(c.T, c.git(dir, "push", "origin", "main:main/deeper", "main:good").stderr, "'refs/heads/main' exists")
 	c.git(dir, "push", "origin", "main:a")
 	c.git(dir, "push", "origin", ":a/b", "main:a")
 	c.git(dir, "push", "origin", "main:x", "main:x/y")
