@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-
-	"github.com/go-git/go-git/v5/plumbing"
 )
 
 // plan is what is to be done about one command.
@@ -29,7 +27,8 @@ func (p *plan) refuse(reason string) *plan {
 // the refs' actual values: what the pusher was shown may be older, or zero.
 func (r *receiver) plan(ctx context.Context, c command) (*plan, error) {
 	p := &plan{report: report{ref: c.ref}}
-	if plumbing.ReferenceName(c.ref).Validate() != nil {
+	if !isRefName(c.ref) {
+		r.say("error: refusing to create funny ref '" + c.ref + "' remotely")
 		return p.refuse("funny refname"), nil
 	}
 	switch {
