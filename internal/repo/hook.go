@@ -2,8 +2,10 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,10 +58,19 @@ func RunHook(ctx context.Context, name string, args []string, stdin io.Reader, s
 	}
 	status, err := becomeHook(ctx, path, args, hookEnviron(os.Environ()), stdin, stdout, stderr)
 	if err != nil {
-		fmt.Fprintf(stderr, "git-remote-xmpp: can't run the repository's own hook %s: %v\n", name, err)
+		fmt.Fprintln(stderr, cannotRun(name, err))
 		return 1
 	}
 	return status
+}
+
+// cannotRun says why a hook of the repository's own can't be run. The pusher reads it: no path.
+func cannotRun(name string, err error) string {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		err = file.Err
+	}
+	return fmt.Sprintf("git-remote-xmpp: can't run the repository's own hook %s: %v", name, err)
 }
 
 // toldAfter is the input of the repository's own post-receive hook.

@@ -147,15 +147,15 @@ func (r *receiver) askUpdateHook(ctx context.Context, p *plan) (*plan, error) {
 		return nil, fmt.Errorf("update hook: %w", err)
 	}
 	err = r.runHook(cmd, nil)
+	if err == nil {
+		return p, nil
+	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) || ctx.Err() != nil {
-		r.say("error: hook declined to update " + c.ref)
-		return p.refuse("hook declined"), nil
+	if !errors.As(err, &exit) && ctx.Err() == nil {
+		r.say(cannotRun("update", err))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("update hook: %w", err)
-	}
-	return p, nil
+	r.say("error: hook declined to update " + c.ref)
+	return p.refuse("hook declined"), nil
 }
 
 // runHook runs a hook of the repository's own where receive-pack runs hooks,
