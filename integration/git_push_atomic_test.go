@@ -12,7 +12,7 @@ var pushAtomic = map[string]pushScene{
 	"tag-in-the-way":    {play: atomicTag},
 	"pre-receive":       {play: atomicPreReceive},
 	"transaction":       {play: atomicTransaction, modes: []string{direct}},
-	"locked":            {play: atomicLocked, ownWords: true},
+	"locked":            {play: atomicLocked, modes: []string{direct}},
 	"diverged":          {play: atomicDiverged, modes: []string{direct}},
 	"checked-out":       {play: atomicCheckedOut, options: sceneOptions{init: []string{workTree}}, modes: []string{direct}},
 	"not-supported":     {play: atomicNotSupported, options: sceneOptions{config: map[string]string{"receive.advertiseAtomic": "false"}}},

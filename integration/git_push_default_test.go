@@ -1,15 +1,15 @@
 package integration
 
-// push.default, and what else decides where a push without a refspec goes.
+// push.default, and what else decides where a push without a refspec goes. It is decided before the serving side is asked.
 var pushDefaults = map[string]pushScene{
-	"simple":                   {play: defaultIs("simple")},
-	"current":                  {play: defaultIs("current")},
-	"upstream":                 {play: defaultIs("upstream")},
-	"matching":                 {play: defaultIs("matching")},
-	"nothing":                  {play: defaultIs("nothing")},
-	"upstream-of-another-name": {play: defaultOtherName},
-	"auto-setup-remote":        {play: defaultAutoSetup},
-	"triangular":               {play: defaultTriangular},
+	"simple":                   {play: defaultIs("simple"), modes: []string{fallback}},
+	"current":                  {play: defaultIs("current"), modes: []string{fallback}},
+	"upstream":                 {play: defaultIs("upstream"), modes: []string{fallback}},
+	"matching":                 {play: defaultIs("matching"), modes: []string{fallback}},
+	"nothing":                  {play: defaultIs("nothing"), modes: []string{fallback}},
+	"upstream-of-another-name": {play: defaultOtherName, modes: []string{fallback}},
+	"auto-setup-remote":        {play: defaultAutoSetup, modes: []string{fallback}},
+	"triangular":               {play: defaultTriangular, modes: []string{fallback}},
 }
 
 // defaultIs pushes from a branch with an upstream, and from one without.

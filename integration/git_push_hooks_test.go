@@ -24,7 +24,6 @@ var pushHooks = map[string]pushScene{
 	"reference-transaction-stops": {play: hookTransactionStops, modes: []string{direct}},
 	"proc-receive":                {play: hookProcReceive, options: sceneOptions{config: map[string]string{"receive.procReceiveRefs": "refs/for"}}},
 	"proc-receive-atomic":         {play: hookProcReceiveAtomic, options: sceneOptions{config: map[string]string{"receive.procReceiveRefs": "refs/for"}}},
-	"hooks-path":                  {play: hookPath},
 	"not-executable":              {play: hookNotExecutable},
 	"environment":                 {play: hookEnvironment},
 }
@@ -222,19 +221,6 @@ func hookProcReceiveAtomic(c *scene) {
 	c.alice.commit(dir, "more")
 	c.git(dir, "push", "--atomic", "origin", "main:refs/for/main", "main:new")
 	c.git(dir, "push", "--atomic", "origin", "main:refs/for/bad", "main:newer")
-}
-
-func hookPath(c *scene) {
-	other := filepath.Join(filepath.Dir(c.served), "elsewhere")
-	c.bob.git(c.bob.dir, "init", "--quiet", "--bare", other)
-	c.hook(other, "pre-receive", "echo from elsewhere; exit 1\n")
-	c.hook(c.served, "pre-receive", "echo never heard\n")
-	c.bob.git(c.served, "config", "core.hooksPath", filepath.Join(other, "hooks"))
-	c.seed("main")
-	dir := c.local()
-	c.git(dir, "push", "origin", "main:new")
-	c.bob.git(c.served, "config", "core.hooksPath", "../elsewhere/hooks")
-	c.git(dir, "push", "origin", "main:new")
 }
 
 func hookNotExecutable(c *scene) {

@@ -7,8 +7,6 @@ var pushKinds = map[string]pushScene{
 	"delete":                  {play: pushDelete},
 	"delete-diverged":         {play: pushDeleteDiverged},
 	"delete-nothing":          {play: pushDeleteNothing},
-	"delete-denied":           {play: pushDeleteDenied, options: sceneOptions{config: map[string]string{"receive.denyDeletes": "true"}}},
-	"delete-current":          {play: pushDeleteCurrent},
 	"several":                 {play: pushSeveral},
 	"several-one-refused":     {play: pushSeveralOneRefused},
 	"several-one-diverged":    {play: pushSeveralOneDiverged, modes: []string{direct}},
@@ -74,24 +72,6 @@ func pushDeleteNothing(c *scene) {
 	c.git(dir, "push", "origin", ":refs/heads/nothing")
 	c.git(dir, "push", "origin", ":refs/tags/nothing")
 	c.git(dir, "push", "origin", "--delete")
-}
-
-func pushDeleteDenied(c *scene) {
-	c.seed("main", "topic")
-	dir := c.local()
-	c.alice.git(dir, "tag", "v1")
-	c.git(dir, "push", "origin", "v1")
-	c.git(dir, "push", "origin", ":topic", "main:other", ":v1")
-	c.git(dir, "push", "--porcelain", "origin", ":topic")
-}
-
-// The branch that HEAD of the serving side names.
-func pushDeleteCurrent(c *scene) {
-	c.seed("main", "topic")
-	dir := c.local()
-	c.git(dir, "push", "origin", ":main")
-	c.bob.git(c.served, "config", "receive.denyDeleteCurrent", "warn")
-	c.git(dir, "push", "origin", ":main")
 }
 
 func pushSeveral(c *scene) {

@@ -4,16 +4,14 @@ import "strings"
 
 // Names of branches that a program could trip over.
 var pushNames = map[string]pushScene{
-	"utf-8":       {play: pushesNamed("größe", "ветка/日本", "e\u0301", "\u00e9", "😀")},
-	"slashes":     {play: pushesNamed("a/b/c/d/e/f", "heads/main", "refs/heads/x", "synced/x", "HEAD", "tags/v1")},
-	"punctuation": {play: pushesNamed("with-dash", "--leading", "@", "a@b", "a=b", "a,b", "x.y", "100%", "#1", "(y)", "semi;colon", "a&b", "<a>", `"quoted"`, "it's", "$(id)", "`id`", "{a}", "!a", "|", "%00", "+plus", "-")},
-	"not-utf-8":   {play: pushesNamed("latin-\xe9", "\xff\xfe")},
-	"long":        {play: pushesNamed(strings.Repeat("x", 200), strings.Repeat("deep/", 40)+"end")},
-	"case":        {play: pushesNamed("Topic", "topic", "TOPIC")},
-	"like-an-id":  {play: pushesNamed("0123456789012345678901234567890123456789", "deadbeef")},
-	"in-the-way":  {play: nameInTheWay, ownWords: true},
-	"many":        {play: manyNames},
-	"refused":     {play: namesRefused},
+	"utf-8": {play: pushesNamed("größe", "ветка/日本", "e\u0301", "\u00e9", "😀")},
+	"odd": {play: pushesNamed("latin-\xe9", "\xff\xfe", "Topic", "topic", "TOPIC", "0123456789012345678901234567890123456789", "deadbeef",
+		"a/b/c/d/e/f", "heads/main", "refs/heads/x", "synced/x", "HEAD", "tags/v1", strings.Repeat("x", 200), strings.Repeat("deep/", 40)+"end")},
+	"punctuation": {play: pushesNamed("with-dash", "--leading", "-", "@", "a@b", "a=b", "a,b", "x.y", "100%", "#1", "(y)", "semi;colon", "a&b", "<a>",
+		`"quoted"`, "it's", "$(id)", "`id`", "{a}", "!a", "|", "%00", "+plus")},
+	"in-the-way": {play: nameInTheWay, ownWords: true},
+	"many":       {play: manyNames},
+	"refused":    {play: namesRefused},
 }
 
 // pushesNamed makes, moves and deletes branches of these names.
@@ -47,14 +45,14 @@ func nameInTheWay(c *scene) {
 	c.git(dir, "push", "origin", "main:x", "main:x/y")
 }
 
-// Several hundred at once.
+// A hundred at once.
 func manyNames(c *scene) {
 	c.seed("main")
 	dir := c.local()
 	var refs strings.Builder
 	id := c.alice.git(dir, "rev-parse", "main")
-	for _, a := range "abcdefghijklmnopqrst" {
-		for _, b := range "abcdefghijklmnopqrst" {
+	for _, a := range "abcdefghij" {
+		for _, b := range "abcdefghij" {
 			refs.WriteString("create refs/heads/many/" + string(a) + "/" + string(b) + " " + id + "\n")
 		}
 	}

@@ -20,9 +20,6 @@ var pushOptions = map[string]pushScene{
 	"protocol-version": {play: optionProtocol},
 	"receive-pack":     {play: optionReceivePack},
 	"submodules":       {play: optionSubmodules},
-	"fsck-objects":     {play: optionFsckObjects, options: sceneOptions{config: map[string]string{"receive.fsckObjects": "true"}}},
-	"max-input-size":   {play: optionMaxInput, options: sceneOptions{config: map[string]string{"receive.maxInputSize": "1000"}}},
-	"shallow":          {play: optionShallow},
 }
 
 func optionDryRun(c *scene) {
@@ -171,33 +168,4 @@ func optionSubmodules(c *scene) {
 	mustSay(c.T, r.stderr, "Pushing submodule 'sub'", "main -> main")
 	c.git(dir, "push", "--recurse-submodules=check", "origin", "main")
 	c.note("%s", c.bob.git(other, "for-each-ref"))
-}
-
-// An object that git's checks don't let in.
-func optionFsckObjects(c *scene) {
-	c.seed("main")
-	dir := c.local()
-	c.write(filepath.Join(c.dir, "bad"), "tree "+c.alice.git(dir, "rev-parse", "main^{tree}")+"\nauthor nobody\n\nbad\n")
-	id := c.alice.git(dir, "hash-object", "-t", "commit", "-w", "--literally", filepath.Join(c.dir, "bad"))
-	c.git(dir, "push", "origin", id+":refs/heads/bad", "main:good")
-	c.alice.git(dir, "prune", "--expire=now")
-}
-
-func optionMaxInput(c *scene) {
-	c.seed("main")
-	dir := c.local()
-	random := make([]byte, 0, 20000)
-	for i := range cap(random) {
-		random = append(random, byte(i*i>>3^i*7>>1))
-	}
-	c.write(filepath.Join(dir, "large"), string(random))
-	c.alice.commit(dir, "large")
-	c.git(dir, "push", "origin", "main:new")
-}
-
-func optionShallow(c *scene) {
-	c.seed("main", "topic")
-	dir := c.local("--depth=1", "--branch=topic")
-	c.alice.commit(dir, "more")
-	c.git(dir, "push", "origin", "HEAD:topic", "HEAD:new")
 }

@@ -36,7 +36,7 @@ func TestGitRepositoryFallback(t *testing.T) {
 	for name, s := range repositoryFallbacks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w.playAndClear(t, "xmpp", s.options, s.play)
+			w.play(t, "xmpp", s.options, s.play)
 		})
 	}
 }
