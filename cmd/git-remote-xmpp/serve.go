@@ -34,6 +34,9 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	if err := f.check(paths); err != nil {
 		return err
 	}
+	if err := repo.CheckVersion(ctx); err != nil {
+		return err
+	}
 	s, err := load(ctx, std, config.Settings.RequireAccount)
 	if err != nil {
 		return err
