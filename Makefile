@@ -10,9 +10,9 @@ BIN      := $(CURDIR)/bin/git-remote-xmpp
 ifeq ($(CI),true)
 REQUIRE_SERVERS ?= 1
 endif
-TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)'
+TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build test deps lint fmt vet staticcheck imports demo bench fuzz cross install clean
+.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench fuzz cross install clean
 
 all: build
 
@@ -24,9 +24,22 @@ test: deps build lint
 	@race=-race; command -v "$$($(GO) env CC)" >/dev/null || { race=; echo "test: no C compiler, so no race detector"; }; \
 	set -x; $(TEST_ENV) $(GO) test $$race -count=1 -timeout 20m ./...
 
+# Once more what depends on git most, with the newest git that Debian has on both sides.
+test-newest: build
+	@dir=$$(sh .ci/gits newest); [ -n "$$dir" ] || { echo "test-newest: no newest git: make gits"; exit 0; }; \
+	set -ex; export PATH="$$dir:$$PATH"; git --version; $(GO) test -count=1 ./internal/repo; \
+	$(TEST_ENV) $(GO) test -count=1 -run '$(NEWEST)' -timeout 10m ./integration
+
+NEWEST = ^(TestMainJob|TestGitRepository|TestGitRepositoryFallback)$$
+
 # Installs the servers that tests need, where that is possible.
 deps:
 	@sh .ci/deps
+
+# The newest and the oldest git that can be had, for tests; they are kept in the user's cache folder.
+gits:
+	@sh .ci/deps gits
+	@sh .ci/gits
 
 lint: fmt vet staticcheck imports
 

@@ -5,6 +5,7 @@ package integration
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -62,6 +63,7 @@ type home struct {
 	dir     string
 	account string
 	env     []string
+	gitPath string // of the git to run; empty for the one in PATH
 }
 
 // newHome makes a home whose owner uses an account on a server.
@@ -98,7 +100,7 @@ func (r result) String() string {
 func (h *home) command(dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(h.t.Context(), filepath.Join(binDir, name), args...)
 	if name == "git" {
-		cmd = exec.CommandContext(h.t.Context(), "git", args...)
+		cmd = exec.CommandContext(h.t.Context(), cmp.Or(h.gitPath, "git"), args...)
 	}
 	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, h.env, 5*time.Second
 	return cmd

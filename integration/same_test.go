@@ -25,7 +25,13 @@ type site struct {
 // newSite makes a site on a server. Alice's key is known at Bob's from the start; every scene gives it access to its own repository.
 func newSite(t *testing.T, s *testserver.Server) *site {
 	t.Helper()
-	w := &site{bob: newHome(t, s, "Bob", "bob"), alice: newHome(t, s, "Alice", "alice")}
+	return newSiteOf(t, newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice"))
+}
+
+// newSiteOf makes a site of two homes.
+func newSiteOf(t *testing.T, bob, alice *home) *site {
+	t.Helper()
+	w := &site{bob: bob, alice: alice}
 	w.base = filepath.Join(w.bob.dir, "base")
 	first := w.bob.newRepo("base/first.git", "--bare")
 	w.bob.serve(w.bob.dir, "--base-path", w.base, "--export-all")
