@@ -41,7 +41,7 @@ func (m *Open) check() error {
 		return fmt.Errorf("unknown version %d of git's protocol", m.GitProtocol)
 	case m.Client != "" && !IsUUID(m.Client):
 		return errors.New("client: not a uuid")
-	case m.Client == "" && m.Service == ReceivePack:
+	case m.Client == "" && m.Service.Writes():
 		return errors.New("push without the client's uuid")
 	}
 	return checkRepository(m.Repository)

@@ -24,6 +24,9 @@ const (
 	CodeInternal      Code = 14 // something failed there
 	CodeProtocol      Code = 15 // the other side broke the protocol
 	CodeCancelled     Code = 16 // the other side gave up
+	CodeNoObject      Code = 17 // no such Git LFS object, or not of this size
+	CodeNoSpace       Code = 18 // the disk there is full
+	CodeCorrupt       Code = 19 // what was sent isn't the object
 )
 
 var codeTexts = map[Code]string{
@@ -43,6 +46,9 @@ var codeTexts = map[Code]string{
 	CodeInternal:      "internal error on the serving side",
 	CodeProtocol:      "protocol error",
 	CodeCancelled:     "cancelled by the other side",
+	CodeNoObject:      "no such object there",
+	CodeNoSpace:       "no space left on the serving side",
+	CodeCorrupt:       "what arrived isn't the object",
 }
 
 // String is the code in words, lower case.

@@ -56,6 +56,11 @@ const (
 	TypePushRequest   Type = 0x11
 	TypeStartingPush  Type = 0x12
 	TypeNothingNeeded Type = 0x13
+	TypeLFSGet        Type = 0x20
+	TypeLFSPut        Type = 0x21
+	TypeLFSReady      Type = 0x22
+	TypeLFSStored     Type = 0x23
+	TypeLFSWorking    Type = 0x24
 )
 
 // maxPayload is the most bytes in the payload of a frame of a type.

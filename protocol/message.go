@@ -23,11 +23,11 @@ type Hello struct {
 	Granted  string `cbor:"7,keyasint,omitempty"` // in the answer to an invite: UUID of the repository it opens
 }
 
-// Open asks for one run of a git service; it is the first message on a stream of its own.
+// Open asks for one run of a service; it is the first message on a stream of its own.
 type Open struct {
 	Service     Service `cbor:"1,keyasint"`
 	Repository  string  `cbor:"2,keyasint,omitempty"` // name or UUID; empty: the only one
-	Client      string  `cbor:"3,keyasint,omitempty"` // UUID of the repository that asks; needed for a push
+	Client      string  `cbor:"3,keyasint,omitempty"` // UUID of the repository that asks; needed to write
 	GitProtocol uint32  `cbor:"4,keyasint,omitempty"` // git's wire protocol version, 0 to 2
 }
 
@@ -44,7 +44,7 @@ type Queued struct {
 	Before uint32 `cbor:"1,keyasint"` // how many run or wait before this one
 }
 
-// Refuse answers an [Open] or a [Hello] that isn't granted; nothing follows it.
+// Refuse answers an [Open] or a [Hello] that isn't granted; nothing follows it. It answers an [LFSGet] or [LFSPut] too.
 type Refuse struct {
 	Code  Code     `cbor:"1,keyasint"`
 	Text  string   `cbor:"2,keyasint,omitempty"` // for people, at most 512 characters, never a path
@@ -130,24 +130,35 @@ func newMessage(t Type) Message {
 	case TypeNothingNeeded:
 		return &NothingNeeded{}
 	default:
-		return nil
+		return newLFSMessage(t)
 	}
 }
 
-// Service is a service of git that a peer can ask for.
+// Service is a service that a peer can ask for.
 type Service string
 
-// The services, under git's names for them (gitremote-helpers(7), connect).
+// The services: git's, under its names for them (gitremote-helpers(7), connect), and those of Git LFS.
 const (
 	UploadPack    Service = "git-upload-pack"
 	ReceivePack   Service = "git-receive-pack"
 	UploadArchive Service = "git-upload-archive"
+	LFSDownload   Service = "lfs-download"
+	LFSUpload     Service = "lfs-upload"
 )
 
 // Valid tells whether s is one of the services.
-func (s Service) Valid() bool {
+func (s Service) Valid() bool { return s.OfGit() || s.OfLFS() }
+
+// OfGit tells whether s is a service of git's, a program whose standard files the stream carries.
+func (s Service) OfGit() bool {
 	return s == UploadPack || s == ReceivePack || s == UploadArchive
 }
+
+// OfLFS tells whether s is a service of Git LFS.
+func (s Service) OfLFS() bool { return s == LFSDownload || s == LFSUpload }
+
+// Writes tells whether the service changes the repository.
+func (s Service) Writes() bool { return s == ReceivePack || s == LFSUpload }
 
 // String is the name without "git-", as in errors.
 func (s Service) String() string { return strings.TrimPrefix(string(s), "git-") }

@@ -45,7 +45,16 @@ var golden = []struct {
 		"1200004f a2 017824" + hex.EncodeToString([]byte(uuidA)) + "027824" + hex.EncodeToString([]byte(uuidB))},
 	{"nothing-needed", &protocol.NothingNeeded{From: uuidA, To: uuidB},
 		"1300004f a2 017824" + hex.EncodeToString([]byte(uuidA)) + "027824" + hex.EncodeToString([]byte(uuidB))},
+	{"open for lfs", &protocol.Open{Service: protocol.LFSUpload, Client: uuidA}, "02000034 a2 016a6c66732d75706c6f6164 037824" + hex.EncodeToString([]byte(uuidA))},
+	{"lfs-get", &protocol.LFSGet{OID: oid, Size: 5, Offset: 2}, "20000028 a3 015820" + hex.EncodeToString(oid) + "0205 0302"},
+	{"lfs-put", &protocol.LFSPut{OID: oid, Size: 1 << 50}, "2100002e a2 015820" + hex.EncodeToString(oid) + "021b0004000000000000"},
+	{"lfs-ready", &protocol.LFSReady{Offset: 2}, "22000003 a1 0102"},
+	{"lfs-ready for all", &protocol.LFSReady{}, "22000001 a0"},
+	{"lfs-stored", &protocol.LFSStored{}, "23000001 a0"},
+	{"lfs-working", &protocol.LFSWorking{}, "24000001 a0"},
 }
+
+var oid = bytes.Repeat([]byte{0xab}, protocol.OIDBytes)
 
 func unhex(t testing.TB, s string) []byte {
 	t.Helper()
@@ -125,6 +134,14 @@ func TestRefusedFrames(t *testing.T) {
 		"unknown service":        {"02000006 a1 0163 666f6f", protocol.ErrMalformed},
 		"refusal without code":   {"05000001 a0", protocol.ErrMalformed},
 		"exit status 256":        {"06000005 a1 01190100", protocol.ErrMalformed},
+		"lfs-get without oid":    {"20000001 a0", protocol.ErrMalformed},
+		"lfs-get of short oid":   {"20000004 a1 0141ab", protocol.ErrMalformed},
+		"lfs-get past the end":   {"20000028 a3 015820" + hex.EncodeToString(oid) + "0205 0306", protocol.ErrMalformed},
+		"lfs-get from before":    {"20000028 a3 015820" + hex.EncodeToString(oid) + "0205 0320", protocol.ErrMalformed},
+		"lfs-put of too much":    {"2100002e a2 015820" + hex.EncodeToString(oid) + "021b0004000000000001", protocol.ErrMalformed},
+		"lfs-put of 2^64-1":      {"2100002e a2 015820" + hex.EncodeToString(oid) + "021bffffffffffffffff", protocol.ErrMalformed},
+		"lfs-put of -1":          {"21000026 a2 015820" + hex.EncodeToString(oid) + "0220", protocol.ErrMalformed},
+		"lfs-ready far out":      {"2200000b a1 011b0004000000000001", protocol.ErrMalformed},
 	} {
 		_, err := protocol.NewReader(bytes.NewReader(unhex(t, c.hex))).Next()
 		if !errors.Is(err, c.want) {
@@ -162,6 +179,10 @@ func TestRefusedMessages(t *testing.T) {
 		"data over limit":  protocol.Data(make([]byte, protocol.MaxDataBytes+1)),
 		"accept, no uuid":  &protocol.Accept{Name: "proj"},
 		"no exit status":   &protocol.Done{Status: 256},
+		"upload, no uuid":  &protocol.Open{Service: protocol.LFSUpload, Repository: "proj"},
+		"oid":              &protocol.LFSPut{OID: oid[1:]},
+		"oid too long":     &protocol.LFSPut{OID: append([]byte{0}, oid...)},
+		"offset":           &protocol.LFSGet{OID: oid, Offset: 1},
 		"resource control": &protocol.Hello{Major: 1, Resource: "a\u0000"},
 	} {
 		if b, err := protocol.Append(nil, m); err == nil {
