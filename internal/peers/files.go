@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"git-remote-xmpp/internal/disk"
 	"github.com/gofrs/flock"
 )
 
@@ -75,7 +76,7 @@ func replaceFile(path string, data []byte) error {
 		_ = os.Remove(temp) // the next writer does it otherwise
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return disk.SyncDir(filepath.Dir(path))
 }
 
 func writeTemp(temp string, data []byte) error {

@@ -5,6 +5,3 @@ package peers
 // modeCounts says that mode bits tell who may read and write a file. On
 // Windows they don't: what is in a user's profile is for that user.
 const modeCounts = false
-
-// syncDir does nothing: folders can't be synced here.
-func syncDir(string) error { return nil }
