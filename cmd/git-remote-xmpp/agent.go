@@ -9,7 +9,7 @@ import (
 	"git-remote-xmpp/internal/agent"
 	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/config"
-	"git-remote-xmpp/internal/helper"
+	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
 )
@@ -24,7 +24,7 @@ func (s *setup) login() string {
 }
 
 // dialAgent opens a stream through serve, if that runs here. The error is an [agent.ErrDeclined] if it is ours to log in.
-func (d *dialer) dialAgent(ctx context.Context) (helper.Stream, error) {
+func (d *dialer) dialAgent(ctx context.Context) (tunnel.Stream, error) {
 	switch {
 	case d.settings.Agent == config.UseNever:
 		return nil, fmt.Errorf("%w: xmpp.agent is never", agent.ErrDeclined)

@@ -10,6 +10,7 @@ import (
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/helper"
 	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
 	"github.com/spf13/pflag"
@@ -46,7 +47,7 @@ func exitStatus(err error) int {
 		return exitServer
 	case errors.Is(err, transport.ErrNobody), errors.Is(err, protocol.CodeNoRepository):
 		return exitNobody
-	case errors.Is(err, transport.ErrLost), errors.Is(err, helper.ErrTimeout), errors.Is(err, protocol.CodeTimeout):
+	case errors.Is(err, transport.ErrLost), errors.Is(err, tunnel.ErrTimeout), errors.Is(err, protocol.CodeTimeout):
 		return exitLost
 	default:
 		return exitRefused

@@ -16,6 +16,7 @@ import (
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/pushcmd"
 	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
 )
@@ -51,7 +52,7 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	}
 	d := &dialer{setup: s, remote: remote, remoteName: remoteName, url: url}
 	defer d.close()
-	h.Dial = func(ctx context.Context, service protocol.Service) (helper.Stream, error) {
+	h.Dial = func(ctx context.Context, service protocol.Service) (tunnel.Stream, error) {
 		stream, err := d.dial(ctx, service)
 		if err == nil && local != nil { // a repository gets its UUID when it is needed, not by a failed attempt
 			h.Open.Client, err = local.UUID(ctx)
@@ -81,7 +82,7 @@ type dialer struct {
 	session  *client.Session
 }
 
-func (d *dialer) dial(ctx context.Context, service protocol.Service) (helper.Stream, error) {
+func (d *dialer) dial(ctx context.Context, service protocol.Service) (tunnel.Stream, error) {
 	stream, err := d.dialAgent(ctx)
 	if err == nil {
 		return stream, nil
@@ -94,7 +95,7 @@ func (d *dialer) dial(ctx context.Context, service protocol.Service) (helper.Str
 }
 
 // dialAlone logs in and connects.
-func (d *dialer) dialAlone(ctx context.Context, service protocol.Service) (helper.Stream, error) {
+func (d *dialer) dialAlone(ctx context.Context, service protocol.Service) (tunnel.Stream, error) {
 	resource, err := runResource()
 	if err != nil {
 		return nil, err

@@ -15,18 +15,10 @@ import (
 	"strings"
 	"time"
 
+	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 )
-
-// A Stream is a two-way stream to a peer.
-type Stream interface {
-	io.ReadWriter
-	// CloseWrite ends our direction.
-	CloseWrite() error
-	// Cancel gives up both directions, with a reason for the peer.
-	Cancel(code protocol.Code)
-}
 
 // A Helper serves one run of git's.
 type Helper struct {
@@ -34,7 +26,7 @@ type Helper struct {
 	Out io.Writer // answers to git, then the data of a service
 	Err io.Writer // lines for people
 	// Dial opens a stream to the peer. It is called once, when git wants a service.
-	Dial func(ctx context.Context, service protocol.Service) (Stream, error)
+	Dial func(ctx context.Context, service protocol.Service) (tunnel.Stream, error)
 	// Open is what to ask the peer for, read when Dial has returned; the service is filled in.
 	Open protocol.Open
 	// Rewrite copies the advertisement of receive-pack from in to out in the form that git shall see, and
@@ -116,20 +108,20 @@ func (h *Helper) option(argument string) error {
 // the empty line and an ERR packet, which it shows (gitprotocol-pack(5)); without the empty
 // line it says nothing, and the error is ours to tell.
 func (h *Helper) connect(ctx context.Context, in io.Reader, service protocol.Service) error {
-	if !service.Valid() {
+	if !service.OfGit() {
 		return fmt.Errorf("%w: service %q", ErrUsage, service)
 	}
 	stream, err := h.Dial(ctx, service)
 	if err != nil {
 		return h.refused(err)
 	}
-	t := newTunnel(ctx, stream, h.Timeout)
-	defer t.stop()
+	t := tunnel.New(ctx, stream, h.Timeout)
+	defer t.Stop()
 	open := h.Open
 	open.Service = service
 	accept, err := h.open(t, &open)
 	if err != nil {
-		return h.refused(t.explain(err))
+		return h.refused(t.Explain(err))
 	}
 	if err := h.answer("\n"); err != nil {
 		return err
@@ -142,30 +134,14 @@ func (h *Helper) connect(ctx context.Context, in io.Reader, service protocol.Ser
 }
 
 // open asks for the service and waits for its turn.
-func (h *Helper) open(t *tunnel, open *protocol.Open) (*protocol.Accept, error) {
-	if err := t.write(open); err != nil {
-		return nil, err
-	}
+func (h *Helper) open(t *tunnel.Tunnel, open *protocol.Open) (*protocol.Accept, error) {
 	told := uint32(0)
-	for {
-		m, err := t.next()
-		if err != nil {
-			return nil, err
+	return t.Open(open, func(before uint32) {
+		if before != told {
+			told = before
+			fmt.Fprintf(h.Err, "waiting: %s before this one\n", counted(before, "push", "pushes"))
 		}
-		switch m := m.(type) {
-		case *protocol.Accept:
-			return m, nil
-		case *protocol.Refuse:
-			return nil, m
-		case *protocol.Queued:
-			if m.Before != told {
-				told = m.Before
-				fmt.Fprintf(h.Err, "waiting: %s before this one\n", counted(m.Before, "push", "pushes"))
-			}
-		default:
-			return nil, fmt.Errorf("%w: unexpected frame of type %#02x", protocol.ErrMalformed, byte(m.Type()))
-		}
-	}
+	})
 }
 
 func counted(n uint32, one, many string) string {

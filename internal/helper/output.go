@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
 )
 
@@ -35,7 +36,7 @@ func (w gitWriter) Write(p []byte) (int, error) {
 // output is what comes from the service: a reader of its standard output, that shows its
 // standard error on the way and keeps how it ended.
 type output struct {
-	*tunnel
+	*tunnel.Tunnel
 	stderr io.Writer
 	rest   []byte
 	line   []byte // of standard error, incomplete
@@ -45,7 +46,7 @@ type output struct {
 
 func (o *output) copyTo(out io.Writer, rewrite func(context.Context, io.Reader, io.Writer) error) error {
 	if rewrite != nil {
-		if err := rewrite(o.ctx, o, out); err != nil {
+		if err := rewrite(o.Context(), o, out); err != nil {
 			if o.done != nil { // the service failed before it said anything; that is the news
 				return nil
 			}
@@ -66,7 +67,7 @@ func (o *output) Read(p []byte) (int, error) {
 		if o.done != nil {
 			return 0, io.EOF
 		}
-		m, err := o.next()
+		m, err := o.Next()
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
@@ -82,7 +83,7 @@ func (o *output) Read(p []byte) (int, error) {
 			o.done = m
 			o.showLine(o.line)
 		default:
-			return 0, fmt.Errorf("%w: unexpected frame of type %#02x", protocol.ErrMalformed, byte(m.Type()))
+			return 0, tunnel.Unexpected(m)
 		}
 	}
 	n := copy(p, o.rest)
