@@ -51,6 +51,20 @@ var rules = []rule{
 		why:     "it speaks git's protocol over a stream that somebody else opened: pipes can test it",
 	},
 	{
+		pkg:     "./internal/tunnel",
+		uses:    []string{"./protocol"},
+		imports: []string{"os/...", "net/...", "syscall"},
+		reaches: []string{"github.com/quic-go/...", "github.com/go-git/...", "gosrc.io/..."},
+		why:     "it watches a stream of frames, whatever carries it and whatever it is for",
+	},
+	{
+		pkg:     "./internal/lfs",
+		uses:    []string{"./internal/disk", "./internal/tunnel", "./protocol"},
+		imports: []string{"os/exec", "net/..."},
+		reaches: []string{"github.com/quic-go/...", "github.com/go-git/...", "gosrc.io/..."},
+		why:     "it carries objects between a stream and a folder, and knows neither peers nor git",
+	},
+	{
 		pkg:     "./internal/agent",
 		uses:    []string{"./internal/client", "./protocol", "./transport"},
 		imports: []string{"os/exec", "github.com/quic-go/...", "gosrc.io/..."},
