@@ -19,7 +19,7 @@ import (
 // then; at a signal it doesn't (since 2.39, tmp-objdir.c).
 const inputGrace = time.Second
 
-// A job is one run of git for a peer.
+// A job is one run of a service for a peer.
 type job struct {
 	*service
 	open    *protocol.Open
@@ -44,10 +44,7 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 	defer stop()
 
 	began := time.Now()
-	if err := j.entry.Repo.TidyFallback(ctx); err != nil {
-		log.Info("merged fallback refs stay for now", "err", err)
-	}
-	status, err := j.git(ctx, cancel, reader)
+	status, err := j.work(ctx, cancel, reader, log)
 	switch {
 	case context.Cause(ctx) != nil:
 		log.Warn("cancelled", "err", j.client.conn.Explain(context.Cause(ctx)), "took", time.Since(began))
@@ -72,6 +69,26 @@ func codeOf(cause error) protocol.Code {
 	return protocol.CodeCancelled
 }
 
+// work does what the service is for. The result is an exit status.
+func (j *job) work(ctx context.Context, cancel context.CancelCauseFunc, reader *protocol.Reader, log *slog.Logger) (int, error) {
+	if j.open.Service.OfLFS() {
+		err := j.lfs(ctx, reader, log)
+		if err != nil {
+			cancel(err)
+		}
+		return 0, err
+	}
+	if err := j.entry.Repo.TidyFallback(ctx); err != nil {
+		log.Info("merged fallback refs stay for now", "err", err)
+	}
+	return j.git(ctx, cancel, reader)
+}
+
+// accept tells the peer that its service begins.
+func (j *job) accept() error {
+	return j.write(&protocol.Accept{Repository: j.entry.UUID, Name: j.entry.Name, Direct: j.policy.Mode == repo.ModeDirect})
+}
+
 // git runs the service. The result is git's exit status.
 func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *protocol.Reader) (int, error) {
 	signalled, signal := context.WithCancel(context.WithoutCancel(ctx))
@@ -80,10 +97,11 @@ func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *p
 	if err != nil {
 		return 0, err
 	}
-	accept := &protocol.Accept{Repository: j.entry.UUID, Name: j.entry.Name, Direct: j.policy.Mode == repo.ModeDirect}
-	if err := j.write(accept); err != nil {
+	if err := j.accept(); err != nil {
 		return 0, err
 	}
+	asked := j.listen()
+	defer asked()
 	pipes, err := openPipes(cmd)
 	if err != nil {
 		return 0, err
@@ -102,7 +120,7 @@ func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *p
 	ended := make(chan struct{})
 	guard.Go(func() { j.guard(ctx, cmd, pipes, line, signal, ended) })
 	input.Go(func() {
-		if err := j.feed(reader, pipes.stdin); err != nil {
+		if err := j.feed(reader, pipes.stdin, asked); err != nil {
 			cancel(err)
 		}
 	})
@@ -173,11 +191,11 @@ func wait(event <-chan struct{}, most time.Duration) {
 }
 
 // feed copies what the peer sends to git's standard input until the peer ends its direction. That git doesn't
-// read it is no error: git says why itself.
-func (j *job) feed(reader *protocol.Reader, stdin io.WriteCloser) error {
+// read it is no error: git says why itself. asked is called when something has come.
+func (j *job) feed(reader *protocol.Reader, stdin io.WriteCloser, asked func()) error {
 	defer stdin.Close()
 	for {
-		m, err := reader.Next()
+		m, err := j.next(reader)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -187,7 +205,7 @@ func (j *job) feed(reader *protocol.Reader, stdin io.WriteCloser) error {
 			}
 			return err
 		}
-		j.watch.Reset(j.timeout)
+		asked()
 		data, ok := m.(protocol.Data)
 		if !ok {
 			return fmt.Errorf("unexpected frame of type %#02x: %w", byte(m.Type()), protocol.CodeProtocol)
@@ -202,6 +220,14 @@ func (j *job) feed(reader *protocol.Reader, stdin io.WriteCloser) error {
 func isOurs(err error) bool {
 	var reset *transport.StreamError
 	return errors.As(err, &reset) && !reset.Remote
+}
+
+func (j *job) next(reader *protocol.Reader) (protocol.Message, error) {
+	m, err := reader.Next()
+	if err == nil {
+		j.watch.Reset(j.timeout)
+	}
+	return m, err
 }
 
 func (j *job) write(m protocol.Message) error {

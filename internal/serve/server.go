@@ -31,7 +31,7 @@ const (
 	// maxConnections is how many connections are served at once, maxKeyConnections how many of one key.
 	maxConnections    = 128
 	maxKeyConnections = 32
-	// maxServices is how many runs of git there are at once, waiting pushes not counted.
+	// maxServices is how many services run at once, waiting pushes not counted.
 	maxServices = 64
 	// maxKeyServices is how many of them are for one key.
 	maxKeyServices = 16
@@ -51,8 +51,9 @@ type Server struct {
 	Log      *slog.Logger
 
 	pushes   pushQueue
+	beats    beats         // of clients
 	conns    chan struct{} // a slot for each connection
-	services chan struct{} // a slot for each run of git
+	services chan struct{} // a slot for each service that runs
 
 	keyConns, keyServices shares // of conns and services
 }

@@ -13,7 +13,7 @@ import (
 	"git-remote-xmpp/transport"
 )
 
-// A service is one stream on which a peer asks for a service of git.
+// A service is one stream on which a peer asks for a service.
 type service struct {
 	server *Server
 	client *client
@@ -85,7 +85,7 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 	if err != nil {
 		return nil, err
 	}
-	if open.Service == protocol.ReceivePack && store.Access(key, entry.UUID) < peers.Write {
+	if open.Service.Writes() && store.Access(key, entry.UUID) < peers.Write {
 		return nil, &protocol.Refuse{Code: protocol.CodeReadOnly}
 	}
 	if open.Client != "" {
