@@ -9,6 +9,7 @@ import (
 
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/helper"
+	"git-remote-xmpp/internal/lfs"
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
@@ -41,7 +42,7 @@ func exitStatus(err error) int {
 	switch {
 	case err == nil, errors.Is(err, pflag.ErrHelp):
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &url), errors.As(err, &value), errors.Is(err, helper.ErrUsage), errors.Is(err, peers.ErrBadInvite):
+	case errors.As(err, &usage), errors.As(err, &url), errors.As(err, &value), errors.Is(err, helper.ErrUsage), errors.Is(err, lfs.ErrUsage), errors.Is(err, peers.ErrBadInvite):
 		return exitUsage
 	case errors.Is(err, transport.ErrServer), errors.Is(err, config.ErrNoAccount), errors.Is(err, config.ErrNoPassword), errors.Is(err, config.ErrBadPassword):
 		return exitServer
@@ -59,6 +60,11 @@ func report(w io.Writer, err error) {
 	if err == nil || errors.Is(err, pflag.ErrHelp) || errors.Is(err, helper.ErrReported) {
 		return
 	}
+	fmt.Fprintf(w, "git-remote-xmpp: %s\n", errorText(err))
+}
+
+// errorText tells an error in one line.
+func errorText(err error) string {
 	text := err.Error()
 	var changed *transport.KeyChangedError
 	switch {
@@ -68,7 +74,7 @@ func report(w io.Writer, err error) {
 	case errors.Is(err, context.Canceled):
 		text = "interrupted"
 	}
-	fmt.Fprintf(w, "git-remote-xmpp: %s\n", strings.ReplaceAll(strings.TrimSpace(text), "\n", ": "))
+	return strings.ReplaceAll(strings.TrimSpace(text), "\n", ": ")
 }
 
 // An inviteKeyError says that the peer has another key than an invite names.

@@ -147,7 +147,7 @@ func (d *dialer) stripInvite(ctx context.Context) error {
 		return nil
 	}
 	key := "remote." + d.remoteName + ".url"
-	for _, written := range []string{"xmpp::" + d.url, d.url} {
+	for _, written := range []string{"xmpp::" + d.url, "xmpp://" + d.url, d.url} {
 		cmd := exec.CommandContext(ctx, "git", "config", "--local", "--fixed-value", "--replace-all", key, d.remote.WithoutInvite().String(), written)
 		has := exec.CommandContext(ctx, "git", "config", "--local", "--fixed-value", "--get", key, written)
 		if has.Run() != nil {
