@@ -15,6 +15,9 @@ const (
 	SSHD     = "sshd"
 )
 
+// GitLFS is a program that isn't a server, and is required as they are.
+const GitLFS = "git-lfs"
+
 // RequireEnv is the environment variable that turns a missing server from a
 // skipped test into a failed one when it is "1".
 const RequireEnv = "REQUIRE_SERVERS"
@@ -33,6 +36,8 @@ func Available(name string) error {
 		return err
 	case SSHD:
 		return findAll("sshd", "ssh", "ssh-keygen")
+	case GitLFS:
+		return findAll("git-lfs")
 	default:
 		return fmt.Errorf("no server is called %q", name)
 	}
