@@ -59,7 +59,7 @@ func TestGitVersions(t *testing.T) {
 
 func versionPair(t *testing.T, bob, alice *home) {
 	w := newSiteOf(t, bob, alice)
-	t.Run("as-said", func(t *testing.T) { w.playAndClear(t, "xmpp", sceneOptions{}, sayVersion) })
+	t.Run("as-said", func(t *testing.T) { w.play(t, "xmpp", sceneOptions{}, sayVersion) })
 	for name, s := range versionScenes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,7 +70,7 @@ func versionPair(t *testing.T, bob, alice *home) {
 		t.Run("fallback-"+name, func(t *testing.T) {
 			t.Parallel()
 			s := repositoryFallbacks[name]
-			w.playAndClear(t, "xmpp", s.options, s.play)
+			w.play(t, "xmpp", s.options, s.play)
 		})
 	}
 }
