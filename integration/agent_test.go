@@ -124,6 +124,22 @@ func (p *agentPair) lazyFetches(t *testing.T, options ...string) time.Duration {
 	return time.Since(began)
 }
 
+// So do objects of Git LFS.
+func TestAgentCarriesLFS(t *testing.T) {
+	lfs := newLFSPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}), "--bare")
+	oids := lfs.commitFiles(t, lfsSizes)
+	lfs.alice.serve(lfs.alice.newRepo("hers"))
+	p := &agentPair{trace: lfs.bob.trace()}
+	_, before := p.connections(t)
+	lfs.alice.git(lfs.clone, "push", "--quiet", "origin", "main")
+	lfs.bob.mustHave(t, lfs.served, oids)
+	lfs.alice.git(lfs.alice.dir, "clone", "--quiet", "xmpp::bob@localhost/proj", "again")
+	sameFiles(t, filepath.Join(lfs.alice.dir, "again"), oids)
+	if agents, logins := p.connections(t); agents == 0 || logins != before {
+		t.Errorf("%d connections by the agent, and %d logins", agents, logins-before)
+	}
+}
+
 // Ten at once go through the agent, with as few connections as can be without holding each other up.
 func TestAgentManyAtOnce(t *testing.T) {
 	p := newAgentPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
