@@ -64,6 +64,15 @@ func TestLFSPutOnDownload(t *testing.T) {
 	}
 }
 
+// Streams for objects count among the services of a key, and don't queue behind one another.
+func TestLFSStreamsAreBounded(t *testing.T) {
+	g := newWorld(t, deadline, "proj").guest("alice", writeProj).hello()
+	for range 16 {
+		g.accepted(lfsOpen(protocol.LFSUpload, "proj"))
+	}
+	g.refused(lfsOpen(protocol.LFSUpload, "proj"), protocol.CodeBusy)
+}
+
 // slowUpload sends an object byte by byte on a stream of its own until stop is called.
 func (g *guest) slowUpload() (stop func()) {
 	g.t.Helper()
