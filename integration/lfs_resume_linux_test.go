@@ -34,6 +34,14 @@ func awaitLFSPartial(t *testing.T, gitDir string) {
 	await(t, "a part of the object", func() bool { size, _ := lfsPartial(t, gitDir); return size >= someBytes })
 }
 
+// awaitLFSEnd waits until nobody writes to a partial object any more.
+func awaitLFSEnd(t *testing.T, gitDir string) {
+	t.Helper()
+	await(t, "the end of the transfer", func() bool {
+		return !slices.ContainsFunc(filesIn(t, filepath.Join(gitDir, "lfs", "incomplete")), func(f string) bool { return strings.HasSuffix(f, ".lock") })
+	})
+}
+
 // lfsCutOff is a pair over a server that is slow enough to cut transfers off in their middle, and an object to upload.
 func lfsCutOff(t *testing.T) (p *lfsPair, oid string) {
 	t.Helper()
@@ -62,6 +70,7 @@ func TestLFSUploadResumed(t *testing.T) {
 		t.Errorf("push: %v", r)
 	}
 	p.alice.onlyServes(t, nil)
+	awaitLFSEnd(t, p.served)
 	there, _ := lfsPartial(t, p.served)
 	p.alice.git(p.clone, "push", "--quiet", "origin", "main")
 	p.bob.mustResume(t, oid, there)
@@ -129,6 +138,7 @@ func TestLFSSpoiltUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	upload.wait(t)
+	awaitLFSEnd(t, p.served)
 	_, path := lfsPartial(t, p.served)
 	spoil(t, path)
 	p.alice.git(p.clone, "push", "--quiet", "origin", "main")
@@ -157,13 +167,13 @@ func TestLFSUploadLongerThanTimeout(t *testing.T) {
 	p := newLFSPair(t, testserver.New(t, testserver.Prosody, testserver.Options{BytesPerSecond: 200_000}), "--bare")
 	p.daemon.stop()
 	for _, h := range []*home{p.bob, p.alice} {
-		h.env = append(h.env, "GIT_XMPP_TIMEOUT=4")
+		h.env = append(h.env, "GIT_XMPP_TIMEOUT=6")
 	}
 	p.bob.serve(p.served)
-	oids := p.commitFiles(t, map[string]int{"cut.bin": 1_500_000})
+	oids := p.commitFiles(t, map[string]int{"cut.bin": 2_000_000})
 	began := time.Now()
 	p.alice.git(p.clone, "push", "--quiet", "origin", "main")
-	if took := time.Since(began); took < 6*time.Second {
+	if took := time.Since(began); took < 9*time.Second {
 		t.Fatalf("the upload took %v: too fast for this test", took)
 	}
 	p.bob.mustHave(t, p.served, oids)
