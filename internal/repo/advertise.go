@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"git-remote-xmpp/internal/pushcmd"
@@ -40,7 +41,8 @@ type advertisedRef struct {
 // value isn't what is going to be pushed there nor an ancestor of it is shown as if it did
 // not exist, with its value as a `.have`: so git never refuses to push to it, and
 // knows all the same what needn't be sent. Where the user asked for force, a lease or a
-// deletion git is shown the truth, and does as it always does.
+// deletion git is shown the truth, and does as it always does. The pusher's own fallback refs are shown as `.have` only, unless
+// it names one: a --mirror that deletes what it doesn't know would race with the other side's tidying.
 //
 // ask is what git push was asked for; nil if that isn't known. remote is the
 // remote's name or URL. An ERR packet is passed on and ends the copy without an
@@ -53,6 +55,9 @@ func (r *Repo) RewriteAdvertisement(ctx context.Context, ask *pushcmd.Push, remo
 	diverged, err := r.diverged(ctx, adv.branches(), ask, remote)
 	if err != nil {
 		return fmt.Errorf("compare branches: %w", err)
+	}
+	if ask != nil && !slices.ContainsFunc(ask.Refspecs, func(spec string) bool { return strings.Contains(spec, syncedPrefix) }) {
+		adv.haveOnly(syncedPrefix)
 	}
 	return adv.write(out, diverged)
 }
@@ -128,6 +133,16 @@ func (a *advertisement) branches() map[string]string {
 		}
 	}
 	return branches
+}
+
+// haveOnly takes the names of refs away, but not what they say about objects.
+func (a *advertisement) haveOnly(prefix string) {
+	for i, ref := range a.refs {
+		if strings.HasPrefix(ref.name, prefix) {
+			a.refs[i].name = ".have"
+			a.refs[i].packet = bytes.Replace(ref.packet, []byte(" "+ref.name), []byte(" .have"), 1)
+		}
+	}
 }
 
 // write writes the advertisement with the refs in diverged shown as missing.

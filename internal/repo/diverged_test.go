@@ -90,3 +90,35 @@ func TestHiddenBranches(t *testing.T) {
 		})
 	}
 }
+
+// The pusher's own fallback refs have no names in a push that doesn't name them.
+func TestFallbackRefsAreHaveOnly(t *testing.T) {
+	w := newWorld(t)
+	t.Chdir(w.client)
+	r, err := FromEnv(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := []string{idA + " refs/synced/u/main\x00caps\n", idB + " refs/synced/u/topic\n", idB + " refs/tags/synced\n", ""}
+	nameless := []string{idA + " .have\x00caps\n", idB + " .have\n", idB + " refs/tags/synced\n", ""}
+	for name, test := range map[string]struct {
+		ask  *pushcmd.Push
+		want []string
+	}{
+		"unknown":     {nil, in},
+		"mirror":      {&pushcmd.Push{Same: true, Force: true}, nameless},
+		"a branch":    {&pushcmd.Push{Refspecs: []string{"main"}}, nameless},
+		"all refs":    {&pushcmd.Push{Refspecs: []string{"refs/*:refs/*"}}, nameless},
+		"one deleted": {&pushcmd.Push{Refspecs: []string{"main", ":refs/synced/u/main"}}, in},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := r.RewriteAdvertisement(t.Context(), test.ask, "origin", strings.NewReader(packets(t, in...)), &out); err != nil {
+				t.Fatal(err)
+			}
+			if want := packets(t, test.want...); out.String() != want {
+				t.Errorf("got\n%q\nwant\n%q", out.String(), want)
+			}
+		})
+	}
+}
