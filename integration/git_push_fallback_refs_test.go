@@ -124,3 +124,29 @@ func divertTwoPushers(c *scene) {
 	c.expect(r, 1, "! [remote rejected]")
 	c.holds(c.fallbackRef(dir, "main"), c.head(dir, "main"))
 }
+
+// Everything becomes as Alice has it, and what lay in refs of her own isn't needed any more.
+func divertMirror(c *scene) {
+	dir := c.diverged()
+	c.alice.git(dir, "config", "--unset", "remote.origin.fetch")
+	c.bob.git(c.served, "branch", "only-bobs")
+	c.expect(c.git(dir, "push", "origin", "main"), 0, "main -> "+c.fallbackRef(dir, "main"))
+	c.expect(c.git(dir, "push", "--mirror", "origin"), 0, "main -> main (forced update)", " - [deleted]         only-bobs")
+	c.holds("main", c.head(dir, "main"), "only-bobs", "", c.fallbackRef(dir, "main"), "")
+	c.bobCommits("main", "theirs")
+	c.alice.git(dir, "commit", "--quiet", "--amend", "--message", "ours again")
+	c.expect(c.git(dir, "push", "origin", "main"), 0, "main -> "+c.fallbackRef(dir, "main"))
+	c.expect(c.git(dir, "push", "--atomic", "--mirror", "origin"), 0, "main -> main (forced update)")
+	c.holds("main", c.head(dir, "main"), c.fallbackRef(dir, "main"), "")
+}
+
+// Who has pushed a fallback ref may take it away.
+func divertDeleteRef(c *scene) {
+	dir := c.diverged()
+	theirs := c.value("main")
+	c.expect(c.git(dir, "push", "origin", "main"), 0, "main -> "+c.fallbackRef(dir, "main"))
+	ref := c.fallbackRef(dir, "main")
+	c.expect(c.git(dir, "push", "origin", "--prune", "refs/heads/*:refs/heads/*"), 0, "main -> "+ref)
+	c.expect(c.git(dir, "push", "origin", "--delete", ref), 0, " - [deleted]         "+ref)
+	c.holds("main", theirs, ref, "")
+}

@@ -32,6 +32,8 @@ func TestGitPushFallback(t *testing.T) {
 		"hook-refuses":                {play: divertHookRefuses},
 		"hook-cannot-run":             {play: divertHookBroken},
 		"reference-transaction-stops": {play: divertTransactionStops},
+		"mirror":                      {play: divertMirror},
+		"delete-fallback-ref":         {play: divertDeleteRef},
 		"two-pushers":                 {play: divertTwoPushers},
 		"forced-and-denied":           {play: divertForcedDenied, options: sceneOptions{config: map[string]string{"receive.denyNonFastForwards": "true"}}},
 		"unrelated":                   {play: divertUnrelated},
