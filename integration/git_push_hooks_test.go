@@ -23,7 +23,7 @@ var pushHooks = map[string]pushScene{
 	"reference-transaction":       {play: hookTransaction},
 	"reference-transaction-stops": {play: hookTransactionStops, modes: []string{direct}},
 	"proc-receive":                {play: hookProcReceive, options: sceneOptions{config: map[string]string{"receive.procReceiveRefs": "refs/for"}}},
-	"proc-receive-atomic":         {play: hookProcReceiveAtomic, options: sceneOptions{config: map[string]string{"receive.procReceiveRefs": "refs/for"}}},
+	"proc-receive-atomic":         {play: hookProcReceiveAtomic, options: sceneOptions{config: map[string]string{"receive.procReceiveRefs": "refs/for"}}, ownWords: true},
 	"not-executable":              {play: hookNotExecutable},
 	"environment":                 {play: hookEnvironment},
 }
@@ -220,7 +220,7 @@ func hookProcReceiveAtomic(c *scene) {
 	dir := c.local()
 	c.alice.commit(dir, "more")
 	c.git(dir, "push", "--atomic", "origin", "main:refs/for/main", "main:new")
-	c.git(dir, "push", "--atomic", "origin", "main:refs/for/bad", "main:newer")
+	mustSay(c.T, c.git(dir, "push", "--atomic", "origin", "main:refs/for/bad", "main:newer").stderr, "main -> refs/for/bad (no such target)")
 }
 
 func hookNotExecutable(c *scene) {
