@@ -37,13 +37,20 @@ func (r *Repo) UUID(ctx context.Context) (string, error) {
 		if _, added = r.git(ctx, nil, "config", "--local", "--add", uuidKey, mine); added == nil {
 			return r.settleUUID(ctx, mine)
 		}
-		select { // somebody holds config.lock, perhaps to write a UUID
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		case <-time.After(uuidPause):
+		if err := pauseForUUID(ctx); err != nil { // somebody holds config.lock, perhaps to write a UUID
+			return "", err
 		}
 	}
 	return "", added
+}
+
+func pauseForUUID(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(uuidPause):
+		return nil
+	}
 }
 
 // settleUUID returns the UUID that counts, and removes ours if it is another.
@@ -52,9 +59,16 @@ func (r *Repo) settleUUID(ctx context.Context, mine string) (string, error) {
 	if err != nil || first == mine {
 		return first, err
 	}
-	// A leftover does no harm: it isn't the first, and never will be.
-	_, _ = r.git(ctx, nil, "config", "--local", "--unset", uuidKey, "^"+mine+"$")
-	return first, nil
+	for range uuidAttempts {
+		_, err := r.git(ctx, nil, "config", "--local", "--unset", uuidKey, "^"+mine+"$")
+		if err == nil {
+			break
+		}
+		if err := pauseForUUID(ctx); err != nil {
+			return "", err
+		}
+	}
+	return first, nil // a leftover would do no harm: it isn't the first, and never will be
 }
 
 // firstUUID returns the first UUID in the repository's configuration, or "".
