@@ -11,6 +11,7 @@ func TestEditDuringPushIsKept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
+			w.needsGit(2, 34) // an older one doesn't lock the refs first
 			commit(t, w.client, "other", "other")
 			w.mustPush(toMain, "main -> main")
 			// Refs are prepared after the checks. The first hook only: what follows is the fallback.

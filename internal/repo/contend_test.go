@@ -16,6 +16,7 @@ func TestPushersAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const pushers = 4
 			w := newWorld(t, args...)
+			w.needsGit(2, 38)
 			t.Setenv("TOY_INTEGRATE", IntegrateMerge)
 			// The lock of the branch is held for longer than git waits for one.
 			w.hook("reference-transaction", `[ "$1" != prepared ] || ! grep -q refs/heads/main || sleep 0.3`)

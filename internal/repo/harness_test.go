@@ -175,6 +175,18 @@ func (w *world) hook(name, script string) {
 	writeFile(w.t, filepath.Join(absolute(w.server, git(w.t, w.server, "rev-parse", "--git-path", "hooks")), name), "#!/bin/sh\n"+script, 0o755)
 }
 
+// needsGit skips a test of something that an older git can't do.
+func (w *world) needsGit(major, minor int) {
+	w.t.Helper()
+	r, err := Open(w.t.Context(), w.server)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if older, err := r.olderThan(w.t.Context(), major, minor); older || err != nil {
+		w.t.Skipf("git is older than %d.%d, error %v", major, minor, err)
+	}
+}
+
 func short(w *world, dir, revision string) string {
 	return git(w.t, dir, "rev-parse", "--short", revision)
 }

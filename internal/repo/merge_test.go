@@ -11,6 +11,7 @@ import (
 func merging(t *testing.T, initArgs ...string) *world {
 	t.Helper()
 	w := newWorld(t, initArgs...)
+	w.needsGit(2, 38)
 	t.Setenv("TOY_INTEGRATE", IntegrateMerge)
 	w.diverge()
 	return w

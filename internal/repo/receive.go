@@ -69,10 +69,14 @@ func newReceiver(ctx context.Context, integrate string, stderr io.Writer) (*rece
 	if err != nil {
 		return nil, err
 	}
+	late, err := repo.olderThan(ctx, 2, 34)
+	if err != nil {
+		return nil, err
+	}
 	return &receiver{
 		repo: repo, sender: sender, integrate: integrate,
 		hooks: os.Getenv(envHooks), hookEnv: clean, stderr: stderr,
-		txn:      &transactions{repo: repo, message: sender.reflog(), stderr: stderr},
+		txn:      &transactions{repo: repo, message: sender.reflog(), stderr: stderr, late: late},
 		declined: make(map[string]bool),
 	}, nil
 }

@@ -22,10 +22,14 @@ func (w *world) receiver(t *testing.T) *receiver {
 	if err != nil {
 		t.Fatal(err)
 	}
+	late, err := repo.olderThan(t.Context(), 2, 34)
+	if err != nil {
+		t.Fatal(err)
+	}
 	sender := Sender{testJID, aliceUUID, testKey, "alice"}
 	return &receiver{
 		repo: repo, sender: sender, integrate: IntegrateFF, hooks: own, hookEnv: Environ(), stderr: os.Stderr,
-		txn:      &transactions{repo: repo, message: sender.reflog(), stderr: os.Stderr},
+		txn:      &transactions{repo: repo, message: sender.reflog(), stderr: os.Stderr, late: late},
 		declined: make(map[string]bool),
 	}
 }
@@ -62,6 +66,34 @@ func TestRefMovesMeanwhile(t *testing.T) {
 				t.Errorf("report %+v", got)
 			}
 		})
+	}
+}
+
+// Before 2.34 git answers at its end only: then a work tree is brought along before the refs are locked.
+func TestTransactionsOfOldGit(t *testing.T) {
+	w := newWorld(t)
+	one := git(t, w.server, "rev-parse", "main")
+	commit(t, w.client, "two", "two")
+	two := git(t, w.client, "rev-parse", "main")
+	git(t, w.server, "fetch", "-q", w.client, "main")
+	r := w.receiver(t)
+	r.txn.late = true
+	commands := []command{{one, two, "refs/heads/main"}, {zeroLike(two), two, "refs/heads/topic"}, {zeroLike(two), two, "refs/heads/topic/sub"}}
+	for _, atomic := range []bool{true, false} {
+		reports, err := r.run(t.Context(), request{atomic: atomic, commands: commands})
+		if err != nil {
+			t.Fatal(err)
+		}
+		main, topic := "main~1", ""
+		if !atomic {
+			main, topic = "main", "main"
+		}
+		w.is("refs/heads/main", main)
+		w.is("refs/heads/topic", topic)
+		if _, err := os.Stat(w.server + "/two"); (err == nil) == atomic || git(t, w.server, "status", "--porcelain") != "" {
+			t.Errorf("atomic %v: the work tree isn't at its branch: %v", atomic, err)
+		}
+		w.says(reports[2].reason, "cannot lock ref 'refs/heads/topic")
 	}
 }
 

@@ -27,6 +27,10 @@ type transactions struct {
 	repo    *Repo
 	message string    // for reflogs
 	stderr  io.Writer // for what hooks say
+	// late is set for a git that answers when it ends, and not before (older than
+	// 2.34). Then nothing is locked by prepare, and each transaction takes a git of its own.
+	late    bool
+	waiting []byte // what late has put off
 
 	cmd   *exec.Cmd
 	in    io.WriteCloser
@@ -37,25 +41,36 @@ type transactions struct {
 // prepare locks all refs of a transaction and checks their old values. After
 // an error nothing is locked.
 func (t *transactions) prepare(changes []change) error {
-	if t.cmd == nil {
-		if err := t.start(); err != nil {
-			return err
-		}
-	}
 	var b bytes.Buffer
 	b.WriteString("start\x00")
 	for _, c := range changes {
 		fmt.Fprintf(&b, "update %s\x00%s\x00%s\x00", c.ref, c.new, c.old)
 	}
 	b.WriteString("prepare\x00")
+	if t.late {
+		t.waiting = b.Bytes()
+		return nil
+	}
 	return t.do(b.Bytes(), "start: ok", "prepare: ok")
 }
 
 // commit carries out what was prepared.
-func (t *transactions) commit() error { return t.do([]byte("commit\x00"), "commit: ok") }
+func (t *transactions) commit() error {
+	if t.late {
+		err := t.do(append(t.waiting, "commit\x00"...), "start: ok", "prepare: ok", "commit: ok")
+		_ = t.close() // what was committed stays, whatever git ends with
+		return err
+	}
+	return t.do([]byte("commit\x00"), "commit: ok")
+}
 
 // abort gives up what was prepared.
-func (t *transactions) abort() error { return t.do([]byte("abort\x00"), "abort: ok") }
+func (t *transactions) abort() error {
+	if t.late {
+		return nil
+	}
+	return t.do([]byte("abort\x00"), "abort: ok")
+}
 
 // close ends git; what was prepared and not committed is given up.
 func (t *transactions) close() error {
@@ -91,10 +106,18 @@ func (t *transactions) start() (err error) {
 
 // do sends commands and expects git to answer by these lines, one each.
 func (t *transactions) do(commands []byte, answers ...string) error {
+	if t.cmd == nil {
+		if err := t.start(); err != nil {
+			return err
+		}
+	}
 	process := t.cmd.Process
 	watch := time.AfterFunc(transactionTimeout, func() { _ = process.Kill() })
 	defer watch.Stop()
 	_, err := t.in.Write(commands) // may fail half-way: then git has said why
+	if t.late {
+		t.in.Close()
+	}
 	for _, want := range answers {
 		line, readErr := t.out.ReadString('\n')
 		if readErr == nil && strings.TrimSpace(line) == want {
