@@ -34,7 +34,10 @@ func newBaseFolder(dir string, exportAll bool) (*baseFolder, error) {
 	if abs, err = filepath.EvalSymlinks(abs); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(abs) // fails on what isn't a folder
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s: not a folder", dir)
+	}
+	root, err := os.OpenRoot(abs)
 	if err != nil {
 		return nil, err
 	}
