@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Getenv("TOY_HOOK") != "" {
+		os.Exit(toyProcReceive())
+	}
 	if os.Getenv("TOY_UUID_OF") != "" {
 		os.Exit(printUUID(os.Getenv("TOY_UUID_OF")))
 	}

@@ -1,12 +1,12 @@
 package repo
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -24,7 +24,9 @@ type command struct{ old, new, ref string }
 // request is what receive-pack hands to the hook.
 type request struct {
 	atomic   bool
+	features []string // that receive-pack has named
 	commands []command
+	options  []string // push options
 }
 
 // report is what becomes of one command.
@@ -33,6 +35,8 @@ type report struct {
 	reason string // why nothing is done; "" if it is
 	// fallThrough leaves the ref to receive-pack.
 	fallThrough bool
+	// raw is what the repository's own hook has reported instead of all that follows.
+	raw []string
 	// done is the ref that is really changed, with its old value and the commit
 	// that was pushed: git tells it the pusher, and the post-receive hook (see reallyChanged).
 	done   change
@@ -46,8 +50,7 @@ func receive(ctx context.Context, integrate string, stdin io.Reader, stdout, std
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriter(stdout)
-	req, err := readRequest(pktline.NewScanner(stdin), out)
+	req, err := readRequest(pktline.NewScanner(stdin), stdout)
 	if err != nil {
 		return err
 	}
@@ -55,7 +58,7 @@ func receive(ctx context.Context, integrate string, stdin io.Reader, stdout, std
 	if err != nil {
 		return err
 	}
-	return writeReports(out, reports)
+	return writeReports(stdout, reports)
 }
 
 // newReceiver makes a receiver from what Command put into the environment.
@@ -82,29 +85,19 @@ func newReceiver(ctx context.Context, integrate string, stderr io.Writer) (*rece
 }
 
 // readRequest agrees on the version, then reads commands and push options. The
-// options are for the repository's own hooks, which get them from git.
-func readRequest(in *pktline.Scanner, out *bufio.Writer) (request, error) {
-	var req request
-	hello, err := readSection(in, 1)
+// options are for the repository's own proc-receive hook; its other hooks get them from git.
+func readRequest(in *pktline.Scanner, out io.Writer) (request, error) {
+	version, features, err := readHello(in)
+	if err == nil && version != "1" {
+		err = fmt.Errorf("%w: version %q", errProcReceive, version)
+	}
+	if err == nil {
+		err = writeHello(out, []string{pushOptions, "atomic"})
+	}
 	if err != nil {
-		return req, err
+		return request{}, err
 	}
-	version, features, _ := strings.Cut(hello[0], "\x00")
-	if strings.TrimSuffix(version, "\n") != "version=1" {
-		return req, fmt.Errorf("%w: version %q", errProcReceive, version)
-	}
-	options := false
-	for f := range strings.FieldsSeq(features) {
-		req.atomic = req.atomic || f == "atomic"
-		options = options || f == "push-options"
-	}
-	enc := pktline.NewEncoder(out)
-	if err := enc.EncodeString("version=1\x00push-options atomic\n", pktline.FlushString); err != nil {
-		return req, err
-	}
-	if err := out.Flush(); err != nil {
-		return req, err
-	}
+	req := request{features: features, atomic: slices.Contains(features, "atomic")}
 	lines, err := readSection(in, maxCommands)
 	if err != nil {
 		return req, err
@@ -116,29 +109,10 @@ func readRequest(in *pktline.Scanner, out *bufio.Writer) (request, error) {
 		}
 		req.commands = append(req.commands, c)
 	}
-	if options {
-		_, err = readSection(in, maxCommands)
+	if slices.Contains(features, pushOptions) {
+		req.options, err = readSection(in, maxCommands)
 	}
 	return req, err
-}
-
-// readSection reads packets up to the next flush-pkt, at most limit of them.
-// The hook's first section is never empty.
-func readSection(in *pktline.Scanner, limit int) ([]string, error) {
-	var lines []string
-	for in.Scan() {
-		if len(in.Bytes()) == 0 {
-			if limit == 1 && len(lines) == 0 {
-				return nil, fmt.Errorf("%w: no version", errProcReceive)
-			}
-			return lines, nil
-		}
-		if len(lines) == limit {
-			return nil, fmt.Errorf("%w: more than %d packets", errProcReceive, limit)
-		}
-		lines = append(lines, string(in.Bytes()))
-	}
-	return nil, errors.Join(in.Err(), io.ErrUnexpectedEOF)
 }
 
 // parseCommand reads `<old-oid> SP <new-oid> SP <ref>`.
@@ -152,24 +126,20 @@ func parseCommand(line string) (command, error) {
 
 // writeReports tells git what has become of the commands, so that it tells the
 // pusher the truth.
-func writeReports(out *bufio.Writer, reports []report) error {
-	enc := pktline.NewEncoder(out)
+func writeReports(out io.Writer, reports []report) error {
+	var lines []string
 	for _, r := range reports {
-		for _, line := range r.lines() {
-			if err := enc.EncodeString(line); err != nil {
-				return err
-			}
-		}
+		lines = append(lines, r.lines()...)
 	}
-	if err := enc.Flush(); err != nil {
-		return err
-	}
-	return out.Flush()
+	return writeSection(out, lines)
 }
 
 func (r report) lines() []string {
 	if r.reason != "" {
 		return []string{"ng " + r.ref + " " + oneLine(r.reason)}
+	}
+	if r.raw != nil {
+		return r.raw
 	}
 	ok := "ok " + r.ref
 	if r.fallThrough {

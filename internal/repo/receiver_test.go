@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"os"
@@ -130,11 +129,9 @@ func TestReadRequestRefusesNonsense(t *testing.T) {
 			if err := pktline.NewEncoder(&in).EncodeString(packets...); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := readRequest(pktline.NewScanner(&in), bufferedWriter(&out)); err == nil {
+			if _, err := readRequest(pktline.NewScanner(&in), &out); err == nil {
 				t.Error("accepted")
 			}
 		})
 	}
 }
-
-func bufferedWriter(w *bytes.Buffer) *bufio.Writer { return bufio.NewWriter(w) }

@@ -30,9 +30,12 @@ func waitFor(t *testing.T, path string) string {
 // A push that is stopped while a hook of the repository's own hangs leaves
 // nothing behind.
 func TestStoppedPushLeavesNothing(t *testing.T) {
-	for name, hook := range map[string]string{"in quarantine": "pre-receive", "in our hook": "update"} {
+	for name, hook := range map[string]string{"in quarantine": "pre-receive", "in our hook": "update", "in its own": procReceive} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
+			if hook == procReceive {
+				git(t, w.server, "config", "receive.procReceiveRefs", "refs/heads/main")
+			}
 			before := listing(t, w.server)
 			file, dir := filepath.Join(t.TempDir(), "pid"), t.TempDir()
 			t.Setenv("TOY_PID_FILE", file)
