@@ -21,7 +21,7 @@ var versionScenes = map[string]pushScene{
 	"lease":        pushForce["lease-of-a-value"],
 	"atomic":       pushAtomic["update-hook"],
 	"push-option":  pushOptions["push-option"],
-	"shallow-push": pushOptions["shallow"],
+	"shallow-push": repositoryShapes["shallow"],
 	"work-tree":    checkedOut["clean"],
 	"shallow":      {play: shallowSince, modes: []string{fallback}},
 	"partial":      {play: func(c *scene) { partial(c, "blob:none") }, modes: []string{fallback}},
@@ -41,7 +41,7 @@ func TestGitVersions(t *testing.T) {
 	gits := append([]string{""}, filepath.SplitList(given)...)
 	for _, serving := range gits {
 		bob := newHome(t, s, "Bob", "bob").with(serving)
-		if bob.hasOlder(2, 34) {
+		if bob.hasOlder(2, 30) {
 			t.Run("serve with "+bob.version(), func(t *testing.T) { servesNot(t, bob.in(t)) })
 			continue
 		}
@@ -79,7 +79,7 @@ func versionPair(t *testing.T, bob, alice *home) {
 func servesNot(t *testing.T, bob *home) {
 	t.Helper()
 	r := bob.try(bob.newRepo("proj"), "git-remote-xmpp", "serve")
-	want := fmt.Sprintf("git-remote-xmpp: git %s is too old to serve repositories with: that takes 2.34 or newer\n", bob.version())
+	want := fmt.Sprintf("git-remote-xmpp: git %s is too old to serve repositories with: that takes 2.30 or newer\n", bob.version())
 	if r.status != 1 || r.stdout != "" || r.stderr != want {
 		t.Errorf("serve: %v\nwant exit status 1 and %q", r, want)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 )
@@ -107,17 +106,6 @@ func (r *Repo) configBool(ctx context.Context, key string) (bool, error) {
 		return false, nil
 	}
 	return strings.TrimSpace(out) == "true", err
-}
-
-// olderThan reports whether git is older than a version, as far as it can be told from what it says: `git version 2.39.5 (Apple Git-154)`.
-func (r *Repo) olderThan(ctx context.Context, major, minor int) (bool, error) {
-	out, err := r.git(ctx, nil, "version")
-	if err != nil {
-		return false, err
-	}
-	var have [2]int
-	n, _ := fmt.Sscanf(out, "git version %d.%d", &have[0], &have[1])
-	return n == 2 && slices.Compare(have[:], []int{major, minor}) < 0, nil
 }
 
 // subcommand is the first of git's arguments that is no option.

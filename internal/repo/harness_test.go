@@ -185,7 +185,7 @@ func (w *world) needsGit(major, minor int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if older, err := r.olderThan(w.t.Context(), major, minor); older || err != nil {
+	if older, err := r.olderThan(w.t.Context(), version{major, minor}); older || err != nil {
 		w.t.Skipf("git is older than %d.%d, error %v", major, minor, err)
 	}
 }

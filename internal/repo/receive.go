@@ -72,7 +72,7 @@ func newReceiver(ctx context.Context, integrate string, stderr io.Writer) (*rece
 	if err != nil {
 		return nil, err
 	}
-	late, err := repo.olderThan(ctx, 2, 34)
+	late, err := repo.olderThan(ctx, answersAtOnce)
 	if err != nil {
 		return nil, err
 	}

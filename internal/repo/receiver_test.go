@@ -21,7 +21,7 @@ func (w *world) receiver(t *testing.T) *receiver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	late, err := repo.olderThan(t.Context(), 2, 34)
+	late, err := repo.olderThan(t.Context(), answersAtOnce)
 	if err != nil {
 		t.Fatal(err)
 	}

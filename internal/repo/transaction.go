@@ -15,6 +15,9 @@ import (
 // repository's hooks for it included.
 const transactionTimeout = 5 * time.Minute
 
+// answersAtOnce is the version from which on `git update-ref --stdin` answers each command (2.33.1, to be exact).
+var answersAtOnce = version{2, 34}
+
 // change is what is to become of one ref. A zero old value means that it must
 // not exist, a zero new one that it is to be deleted.
 type change struct{ ref, old, new string }
@@ -27,8 +30,8 @@ type transactions struct {
 	repo    *Repo
 	message string    // for reflogs
 	stderr  io.Writer // for what hooks say
-	// late is set for a git that answers when it ends, and not before (older than
-	// 2.34). Then nothing is locked by prepare, and each transaction takes a git of its own.
+	// late is set for a git that answers when it ends, and not before (see
+	// answersAtOnce). Then nothing is locked by prepare, and each transaction takes a git of its own.
 	late    bool
 	waiting []byte // what late has put off
 

@@ -3,15 +3,32 @@ package repo
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 )
 
-// The oldest git that takes in pushes. Before, `git update-ref --stdin` kept its answers back (mended in 2.33.1), and
-// a push in fallback mode waited for them in vain.
-const oldestMajor, oldestMinor = 2, 34
+// oldest is the oldest git that takes in pushes: before, receive-pack had no proc-receive hook (2.29), or nobody has tried.
+var oldest = version{2, 30}
 
-// CheckVersion returns an error if git is too old to serve repositories with. Pushing and fetching go with older ones.
+// A version of git.
+type version struct{ major, minor int }
+
+func (v version) before(other version) bool {
+	return v.major < other.major || v.major == other.major && v.minor < other.minor
+}
+
+// parseVersion reads what `git version` says: "git version 2.39.5 (Apple Git-154)". A git with other words is taken for a new one.
+func parseVersion(said string) (v version, text string) {
+	text, ok := strings.CutPrefix(said, "git version ")
+	if n, _ := fmt.Sscanf(text, "%d.%d", &v.major, &v.minor); !ok || n != 2 {
+		return version{math.MaxInt, 0}, said
+	}
+	text, _, _ = strings.Cut(text, " ")
+	return v, text
+}
+
+// CheckVersion returns an error if git is too old to serve repositories with.
 func CheckVersion(ctx context.Context) error {
 	out, err := run(ctx, "", os.Environ(), nil, "version")
 	if err != nil {
@@ -20,16 +37,17 @@ func CheckVersion(ctx context.Context) error {
 	return checkVersion(firstLine(out))
 }
 
-// checkVersion judges by what `git version` says: "git version 2.39.5 (Apple Git-154)". A git with other words isn't an old one.
 func checkVersion(said string) error {
-	version, ok := strings.CutPrefix(said, "git version ")
-	var major, minor int
-	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); !ok || n != 2 {
+	v, text := parseVersion(said)
+	if !v.before(oldest) {
 		return nil
 	}
-	if major > oldestMajor || major == oldestMajor && minor >= oldestMinor {
-		return nil
-	}
-	version, _, _ = strings.Cut(version, " ")
-	return fmt.Errorf("git %s is too old to serve repositories with: that takes %d.%d or newer", version, oldestMajor, oldestMinor)
+	return fmt.Errorf("git %s is too old to serve repositories with: that takes %d.%d or newer", text, oldest.major, oldest.minor)
+}
+
+// olderThan reports whether the git that is run for the repository is older than a version.
+func (r *Repo) olderThan(ctx context.Context, v version) (bool, error) {
+	out, err := r.git(ctx, nil, "version")
+	have, _ := parseVersion(firstLine(out))
+	return have.before(v), err
 }

@@ -4,16 +4,16 @@ import "testing"
 
 func TestCheckVersion(t *testing.T) {
 	for said, want := range map[string]string{
-		"git version 2.34.0":               "",
+		"git version 2.30.2":               "",
 		"git version 2.39.5 (Apple Git-1)": "",
 		"git version 2.45.1.windows.1":     "",
 		"git version 2.100.0.rc1":          "",
 		"git version 3.0.0":                "",
 		"git version unknown":              "",
 		"something else":                   "",
-		"git version 2.33.8":               "git 2.33.8 is too old to serve repositories with: that takes 2.34 or newer",
-		"git version 1.99":                 "git 1.99 is too old to serve repositories with: that takes 2.34 or newer",
-		"git version 2.9.5 (Apple Git-1)":  "git 2.9.5 is too old to serve repositories with: that takes 2.34 or newer",
+		"git version 2.29.3":               "git 2.29.3 is too old to serve repositories with: that takes 2.30 or newer",
+		"git version 1.99":                 "git 1.99 is too old to serve repositories with: that takes 2.30 or newer",
+		"git version 2.9.5 (Apple Git-1)":  "git 2.9.5 is too old to serve repositories with: that takes 2.30 or newer",
 	} {
 		got := ""
 		if err := checkVersion(said); err != nil {
