@@ -50,3 +50,14 @@ func TestPushersAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// Where no turns can be taken, pushes go on without.
+func TestPushWithoutTurns(t *testing.T) {
+	w := newWorld(t)
+	if err := os.Mkdir(filepath.Join(w.server, ".git", turnFile), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, w.client, "two", "two")
+	w.mustPush(toMain, "main -> main")
+	w.is("refs/heads/main", "main")
+}
