@@ -15,14 +15,14 @@ const versionsVariable = "GIT_REMOTE_XMPP_TEST_GITS"
 
 // versionScenes are what every client must be able to do with every serving side: of each kind one.
 var versionScenes = map[string]pushScene{
-	"exchange":     repositoryFormats["sha1"],
-	"sha256":       repositoryFormats["sha256"],
-	"force":        pushForce["force"],
-	"lease":        pushForce["lease-of-a-value"],
-	"atomic":       pushAtomic["update-hook"],
-	"push-option":  pushOptions["push-option"],
-	"shallow-push": repositoryShapes["shallow"],
-	"work-tree":    checkedOut["clean"],
+	"exchange":     {play: exchange},
+	"sha256":       {play: sha256Exchange, options: sceneOptions{init: []string{"--object-format=sha256"}}},
+	"force":        {play: forceMain},
+	"lease":        {play: leaseOfValue},
+	"atomic":       {play: atomicUpdateHook},
+	"push-option":  {play: optionPushOption, options: setting("receive.advertisePushOptions", "true")},
+	"shallow-push": {play: shallowPushedRoots},
+	"work-tree":    {play: treeClean, options: updateInstead},
 	"shallow":      {play: shallowSince, modes: []string{fallback}},
 	"partial":      {play: func(c *scene) { partial(c, "blob:none") }, modes: []string{fallback}},
 	"protocols":    {play: protocolVersions, modes: []string{fallback}},
