@@ -92,7 +92,7 @@ func (c *scene) become(args ...string) {
 func (c *scene) refused(dir string, args ...string) {
 	c.Helper()
 	r := c.alice.try(dir, "git", args...)
-	lines := strings.Split(strings.ReplaceAll(c.plain(r.stderr), "remote: fatal: ", "fatal: "), "\n")
+	lines := strings.Split(strings.NewReplacer("remote: fatal: ", "fatal: ", "remote: error: ", "error: ").Replace(c.plain(r.stderr)), "\n")
 	lines = slices.DeleteFunc(lines, func(l string) bool { return l == "fatal: the remote end hung up unexpectedly" })
 	slices.Sort(lines)
 	c.note("$ git %s\nexit status %d\nstdout: %s\nstderr, sorted: %s", strings.Join(args, " "), r.status, r.stdout, strings.Join(lines, "\n"))

@@ -68,9 +68,9 @@ func divertTransactionStops(c *scene) {
 	before := c.value("bad")
 	c.hook(c.served, "reference-transaction", "[ $1 = prepared ] && grep -q /bad && { echo not bad; exit 1; }\nexit 0\n")
 	r := c.git(dir, "push", "origin", "bad", "good")
-	c.expect(r, 1, "remote: not bad", "! [remote rejected] bad -> bad (ref updates aborted by hook)", "  good -> good")
+	c.expect(r, 1, "remote: not bad", "! [remote rejected] bad -> bad (", "aborted by", "  good -> good")
 	c.holds("bad", before, "good", c.head(dir, "good"))
-	c.expect(c.git(dir, "push", "--atomic", "origin", "bad", "good:new"), 1, "! [remote rejected] bad -> bad (ref updates aborted by hook)", "! [remote rejected] good -> new (")
+	c.expect(c.git(dir, "push", "--atomic", "origin", "bad", "good:new"), 1, "! [remote rejected] bad -> bad (", "aborted by", "! [remote rejected] good -> new (")
 	c.holds("bad", before, "new", "")
 }
 

@@ -42,7 +42,19 @@ func nameInTheWay(c *scene) {
 	mustSay(c.T, c.git(dir, "push", "origin", "main:main/deeper", "main:good").stderr, "'refs/heads/main' exists")
 	c.git(dir, "push", "origin", "main:a")
 	c.git(dir, "push", "origin", ":a/b", "main:a")
-	c.git(dir, "push", "origin", "main:x", "main:x/y")
+	c.oneInTheWay(dir)
+}
+
+// oneInTheWay pushes two new branches that can't both be. Which of them git takes differs from version to version.
+func (c *scene) oneInTheWay(dir string) {
+	c.Helper()
+	r := c.alice.try(dir, "git", "push", c.url, "main:x", "main:x/y")
+	x, y := c.value("refs/heads/x"), c.value("refs/heads/x/y")
+	if r.status != 1 || (x == "") == (y == "") {
+		c.Errorf("x is %q, x/y is %q; %v", x, y, r)
+	}
+	mustSay(c.T, r.stderr, " * [new branch]      main -> x", " ! [remote rejected] main -> x")
+	c.bob.git(c.served, "branch", "-D", strings.TrimPrefix(c.bob.git(c.served, "for-each-ref", "--format=%(refname:short)", "refs/heads/x", "refs/heads/x/*"), "heads/"))
 }
 
 // A hundred at once.

@@ -53,7 +53,7 @@ func TestSafeDirectory(t *testing.T) {
 			before := b.bob.git(foreign, "for-each-ref")
 			chown(t, foreign, somebody)
 
-			reference := b.bob.try(b.bob.dir, "git", "ls-remote", "file://"+foreign)
+			reference := b.bob.try(foreign, "git", "for-each-ref") // newer ones let upload-pack read it
 			mustSay(t, reference.stderr, "dubious ownership")
 			refused := func() {
 				t.Helper()
