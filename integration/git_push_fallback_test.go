@@ -59,7 +59,7 @@ func TestGitPushOptionsUnasked(t *testing.T) {
 		c.seed("main")
 		dir := c.local()
 		r := c.git(dir, "push", "-o", "it", "origin", "main:new")
-		if c.over == "path" {
+		if c.over == "path" || c.bob.try(c.served, "git", "config", "xmpp.pushMode").stdout == direct+"\n" {
 			mustSay(c.T, r.stderr, "fatal: the receiving end does not support push options")
 			return
 		}

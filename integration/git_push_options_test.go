@@ -17,6 +17,7 @@ var pushOptions = map[string]pushScene{
 	"no-thin":          {play: optionNoThin},
 	"no-verify":        {play: optionNoVerify},
 	"push-option":      {play: optionPushOption, options: sceneOptions{config: map[string]string{"receive.advertisePushOptions": "true"}}},
+	"push-option-off":  {play: optionPushOption, options: sceneOptions{config: map[string]string{"receive.advertisePushOptions": "false"}}},
 	"protocol-version": {play: optionProtocol},
 	"receive-pack":     {play: optionReceivePack},
 	"submodules":       {play: optionSubmodules},
@@ -114,7 +115,7 @@ func optionNoVerify(c *scene) {
 	c.git(dir, "push", "--no-verify", "origin", "main:new")
 }
 
-// By a path, receive.advertisePushOptions has to be set; over XMPP it always is.
+// By a path receive.advertisePushOptions has to be set; in fallback mode it is unless the owner has said no.
 func optionPushOption(c *scene) {
 	c.hook(c.served, "pre-receive", `echo $GIT_PUSH_OPTION_COUNT: $GIT_PUSH_OPTION_0, $GIT_PUSH_OPTION_1`+"\n")
 	c.hook(c.served, "post-receive", `echo after: $GIT_PUSH_OPTION_COUNT: $GIT_PUSH_OPTION_0`+"\n")

@@ -85,7 +85,6 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 	settings = []string{
 		"core.hooksPath=" + filepath.ToSlash(shims),
 		"core.logAllRefUpdates=always", // a bare repository keeps no reflogs otherwise
-		"receive.advertisePushOptions=true",
 		"receive.keepAlive=0", // its packets would pass for progress while a hook hangs
 	}
 	// Receive-pack's own reflog entries have a fixed message: there the
@@ -100,6 +99,13 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 		// falls through to receive-pack. It hands no new shallow roots to
 		// the hook, so it must not take any in.
 		settings = append(settings, "receive.procReceiveRefs=refs", "receive.shallowUpdate=false")
+		options, err := r.config(ctx, "receive.advertisePushOptions")
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(options) == 0 { // the owner has nothing against them
+			settings = append(settings, "receive.advertisePushOptions=true")
+		}
 		environ = append(environ, envIntegrate+"="+policy.Integrate)
 	}
 	return settings, environ, nil
