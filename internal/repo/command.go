@@ -85,7 +85,7 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 	settings = []string{
 		"core.hooksPath=" + filepath.ToSlash(shims),
 		"core.logAllRefUpdates=always", // a bare repository keeps no reflogs otherwise
-		"receive.keepAlive=0", // its packets would pass for progress while a hook hangs
+		"receive.keepAlive=0",          // its packets would pass for progress while a hook hangs
 	}
 	// Receive-pack's own reflog entries have a fixed message: there the
 	// sender is named as the one who made the change.
