@@ -129,7 +129,7 @@ func converse(in io.WriteCloser, out io.Reader, req request, commands []command)
 	go func() { // beside reading: a hook may report what it has done before it has read all
 		defer close(written)
 		defer in.Close()
-		if writeSection(in, told) == nil && slices.Contains(features, pushOptions) && slices.Contains(req.features, pushOptions) {
+		if writeSection(in, told) == nil && slices.Contains(features, pushOptions) { // also if there are none, as git does
 			_ = writeSection(in, req.options) // what a hook doesn't read it has no use for
 		}
 	}()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,8 @@ import (
 )
 
 // toyProcReceive is the test binary as a proc-receive hook. It writes to TOY_HOOK_LOG what it is told, and reports TOY_HOOK: lines, separated by
-// semicolons, for each command, as soon as it has read that. The words crash and fail end it before and after its report.
+// semicolons, for each command, as soon as it has read that. The words crash and fail end it before and after its report. It reads
+// all that it is told: git complains if it can't write that, at one time or another.
 func toyProcReceive() int {
 	in, script := pktline.NewScanner(bufio.NewReader(os.Stdin)), os.Getenv("TOY_HOOK")
 	log, err := os.OpenFile(os.Getenv("TOY_HOOK_LOG"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -23,16 +25,20 @@ func toyProcReceive() int {
 	}
 	_, features, err := readHello(in)
 	fmt.Fprintf(log, "features %v\n", features)
-	if err != nil || writeSection(os.Stdout, []string{"version=" + cmp.Or(os.Getenv("TOY_HOOK_VERSION"), "1") + "\x00push-options\n"}) != nil {
-		return 1
+	hello := "version=" + cmp.Or(os.Getenv("TOY_HOOK_VERSION"), "1")
+	if slices.Contains(features, pushOptions) {
+		hello += "\x00" + pushOptions
 	}
-	if script == "crash" {
+	if err != nil || writeSection(os.Stdout, []string{hello + "\n"}) != nil {
 		return 1
 	}
 	enc := pktline.NewEncoder(os.Stdout)
 	for in.Scan() && len(in.Bytes()) > 0 {
 		c, err := parseCommand(string(in.Bytes()))
 		fmt.Fprintf(log, "command %s %s %s %v\n", c.old, c.new, c.ref, err)
+		if script == "crash" {
+			continue
+		}
 		for line := range strings.SplitSeq(strings.TrimSuffix(script, " fail"), ";") {
 			line = strings.NewReplacer("OLD", c.old, "NEW", c.new, "REF", c.ref).Replace(line)
 			if line != "" && enc.EncodeString(line) != nil {
@@ -40,12 +46,12 @@ func toyProcReceive() int {
 			}
 		}
 	}
-	if strings.Contains(fmt.Sprint(features), pushOptions) {
+	if slices.Contains(features, pushOptions) {
 		options, err := readSection(in, maxCommands)
 		fmt.Fprintf(log, "options %q %v\n", options, err)
 	}
 	fmt.Fprintf(os.Stderr, "hook for %s, config %s\n", os.Getenv(envPeerLabel), os.Getenv("GIT_CONFIG_PARAMETERS"))
-	if enc.Flush() != nil || strings.HasSuffix(script, " fail") {
+	if script == "crash" || enc.Flush() != nil || strings.HasSuffix(script, " fail") {
 		return 1
 	}
 	return 0

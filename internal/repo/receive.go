@@ -91,13 +91,17 @@ func readRequest(in *pktline.Scanner, out io.Writer) (request, error) {
 	if err == nil && version != "1" {
 		err = fmt.Errorf("%w: version %q", errProcReceive, version)
 	}
+	req := request{features: features, atomic: slices.Contains(features, "atomic")}
+	answer, options := []string{"atomic"}, slices.Contains(features, pushOptions)
+	if options { // git sends some, if only none, to whoever says this
+		answer = append(answer, pushOptions)
+	}
 	if err == nil {
-		err = writeHello(out, []string{pushOptions, "atomic"})
+		err = writeHello(out, answer)
 	}
 	if err != nil {
-		return request{}, err
+		return req, err
 	}
-	req := request{features: features, atomic: slices.Contains(features, "atomic")}
 	lines, err := readSection(in, maxCommands)
 	if err != nil {
 		return req, err
@@ -109,7 +113,7 @@ func readRequest(in *pktline.Scanner, out io.Writer) (request, error) {
 		}
 		req.commands = append(req.commands, c)
 	}
-	if slices.Contains(features, pushOptions) {
+	if options {
 		req.options, err = readSection(in, maxCommands)
 	}
 	return req, err

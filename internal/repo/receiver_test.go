@@ -92,7 +92,7 @@ func TestTransactionsOfOldGit(t *testing.T) {
 		if _, err := os.Stat(w.server + "/two"); (err == nil) == atomic || git(t, w.server, "status", "--porcelain") != "" {
 			t.Errorf("atomic %v: the work tree isn't at its branch: %v", atomic, err)
 		}
-		w.says(reports[2].reason, "cannot lock ref 'refs/heads/topic")
+		w.says(reports[2].reason, "'refs/heads/topic'")
 	}
 }
 
