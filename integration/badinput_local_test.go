@@ -30,7 +30,7 @@ func TestMalformedURLs(t *testing.T) {
 		"bob@localhost/../proj":             "the repository has an empty, '.' or '..' element",
 		"bob@localhost/a/../../proj":        "the repository has an empty, '.' or '..' element",
 		"bob@localhost/%2e%2e/proj":         "the repository has an empty, '.' or '..' element",
-		"bob@localhost/-x":                  "the repository begins with '-'",
+		"bob@localhost/-x":                  "the repository has an element that begins with '-'",
 		"bob@localhost//etc":                "the repository is an absolute path",
 		`bob@localhost/..\proj`:             "the repository has a backslash",
 		"bob@localhost/a%0ab":               "it has a control character",
