@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,7 +103,7 @@ func (h *home) command(dir, name string, args ...string) *exec.Cmd {
 	if name == "git" {
 		cmd = exec.CommandContext(h.t.Context(), cmp.Or(h.gitPath, "git"), args...)
 	}
-	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, h.env, 5*time.Second
+	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, slices.Clip(h.env), 5*time.Second // clipped: what one command's gets appended is no other's
 	return cmd
 }
 
