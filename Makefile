@@ -22,7 +22,7 @@ build:
 # -count=1: results depend on servers, git and `go list`, which go's cache can't see.
 test: deps build lint
 	@race=-race; command -v "$$($(GO) env CC)" >/dev/null || { race=; echo "test: no C compiler, so no race detector"; }; \
-	set -x; $(TEST_ENV) $(GO) test $$race -count=1 -timeout 20m ./...
+	set -x; $(TEST_ENV) $(GO) test $$race -count=1 -timeout 40m ./...
 
 # Once more what depends on git most, with the newest git that Debian has on both sides.
 test-newest: build
