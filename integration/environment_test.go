@@ -80,6 +80,7 @@ func newEnvironment(t *testing.T, s *testserver.Server, mode string) *environmen
 	e := &environment{bob: newHome(t, s, "Bob", "bob"), alice: newHome(t, s, "Alice", "alice"), dumps: t.TempDir()}
 	e.served = e.bob.newRepo("proj")
 	e.bob.git(e.served, "config", "xmpp.pushMode", mode)
+	e.bob.git(e.served, "config", "receive.advertisePushOptions", "true") // as fallback mode has it
 	e.bob.git(e.served, "config", "receive.denyCurrentBranch", "updateInstead")
 	for name := range seenByHooks {
 		if name != "pack-objects" && (name != "push-to-checkout" || mode == "direct") {
