@@ -2,86 +2,142 @@ package schedule_test
 
 import (
 	"errors"
-	"math/rand/v2"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"git-remote-xmpp/internal/schedule"
 )
 
-func add(t *testing.T, q *schedule.Queue, client string) schedule.Ticket {
+var now = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func limits(pushes int) schedule.Limits {
+	return schedule.Limits{Running: [3]int{pushes, pushes, 2 * pushes}, Waiting: 50, WaitingPerClient: 5}
+}
+
+func add(t *testing.T, s *schedule.Scheduler, i schedule.Initiation) schedule.Ticket {
 	t.Helper()
-	ticket, err := q.Add(client)
-	if err != nil {
-		t.Fatal(err)
+	if i.Owner == "" {
+		i.Owner = i.Client
+	}
+	ticket, replaced, err := s.Add(now, i)
+	if err != nil || replaced != 0 {
+		t.Fatalf("%+v: replaced %d, %v", i, replaced, err)
 	}
 	return ticket
 }
 
-func TestOneAtATimeForEachClient(t *testing.T) {
-	var q schedule.Queue
-	a1, a2, a3, b1 := add(t, &q, "a"), add(t, &q, "a"), add(t, &q, "a"), add(t, &q, "b")
+func push(client string) schedule.Initiation { return schedule.Initiation{Client: client} }
+
+func mustRun(t *testing.T, s *schedule.Scheduler, want ...schedule.Ticket) {
+	t.Helper()
+	if got := s.Next(now); !slices.Equal(got, want) {
+		t.Errorf("to run: %v, want %v", got, want)
+	}
+}
+
+func TestOnePushOfAClientAtATime(t *testing.T) {
+	s := schedule.New(limits(4))
+	a1, a2, a3, b1 := add(t, s, push("a")), add(t, s, push("a")), add(t, s, push("a")), add(t, s, push("b"))
+	mustRun(t, s, a1, b1)
 	for ticket, want := range map[schedule.Ticket]int{a1: 0, a2: 1, a3: 2, b1: 0} {
-		if got := q.Before(ticket); got != want {
+		if got := s.Before(ticket); got != want {
 			t.Errorf("%d before %d, want %d", got, ticket, want)
 		}
 	}
-	if moved := q.Remove(a1); !slices.Equal(moved, []schedule.Ticket{a2, a3}) {
-		t.Errorf("moved: %v", moved)
+	s.Done(a2) // gives up while it waits
+	if s.Before(a3) != 1 || s.Before(a2) != -1 {
+		t.Errorf("a3 has %d before it", s.Before(a3))
 	}
-	if moved := q.Remove(a3); len(moved) != 0 { // gives up while it waits
-		t.Errorf("moved: %v", moved)
-	}
-	if q.Before(a2) != 0 || q.Before(a3) != -1 || q.Before(a1) != -1 {
-		t.Error("a2 doesn't run")
-	}
-	q.Remove(a2)
-	q.Remove(b1)
-	if q.Remove(b1) != nil || q.Len() != 0 {
-		t.Errorf("%d left", q.Len())
+	mustRun(t, s)
+	s.Done(a1)
+	mustRun(t, s, a3)
+	s.Done(a3)
+	s.Done(a3)
+	s.Done(b1)
+	if left := s.Snapshot(); len(left) != 0 {
+		t.Errorf("left: %+v", left)
 	}
 }
 
-func TestLineIsBounded(t *testing.T) {
-	var q schedule.Queue
-	for range schedule.MaxWaiting + 1 {
-		add(t, &q, "a")
+// The sides of a client don't wait for each other, and fetches of one client not for each other either.
+func TestSides(t *testing.T) {
+	s := schedule.New(limits(4))
+	receive := add(t, s, push("a"))
+	send := add(t, s, schedule.Initiation{Client: "a", Side: schedule.Sending})
+	f1 := add(t, s, schedule.Initiation{Client: "a", Side: schedule.Fetching})
+	f2 := add(t, s, schedule.Initiation{Client: "a", Side: schedule.Fetching})
+	mustRun(t, s, receive, send, f1, f2)
+}
+
+// Turns go round: who has been served stands behind all who wait, also if it went away and came back.
+func TestTurns(t *testing.T) {
+	s := schedule.New(limits(1))
+	a1 := add(t, s, push("a"))
+	mustRun(t, s, a1)
+	a2, a3, b1, c1 := add(t, s, push("a")), add(t, s, push("a")), add(t, s, push("b")), add(t, s, push("c"))
+	for ticket, want := range map[schedule.Ticket]int{a2: 1, b1: 2, c1: 3, a3: 4} {
+		if got := s.Before(ticket); got != want {
+			t.Errorf("%d before %d, want %d", got, ticket, want)
+		}
 	}
-	if _, err := q.Add("a"); !errors.Is(err, schedule.ErrBusy) {
+	s.Done(a1)
+	mustRun(t, s, a2)
+	s.Done(a2)
+	mustRun(t, s, b1)
+	b2 := add(t, s, push("b"))
+	s.Done(b1)
+	mustRun(t, s, c1)
+	s.Done(c1)
+	mustRun(t, s, a3)
+	s.Done(a3)
+	mustRun(t, s, b2)
+}
+
+// A later one takes the place of one that says no more than 'there is something'; while one runs, one more may wait.
+func TestReplace(t *testing.T) {
+	s := schedule.New(limits(4))
+	ask := schedule.Initiation{Client: "a", Owner: "a", Side: schedule.Sending, Replace: true}
+	first := add(t, s, ask)
+	mustRun(t, s, first)
+	second := add(t, s, ask)
+	third, replaced, err := s.Add(now, ask)
+	if err != nil || replaced != second || s.Before(second) != -1 || s.Before(third) != 1 {
+		t.Errorf("ticket %d in the place of %d, %v", third, replaced, err)
+	}
+	s.Done(first)
+	mustRun(t, s, third)
+}
+
+func TestBusy(t *testing.T) {
+	s := schedule.New(limits(1))
+	mustRun(t, s, add(t, s, push("running")))
+	for range 5 {
+		add(t, s, push("a"))
+	}
+	if _, _, err := s.Add(now, push("a")); !errors.Is(err, schedule.ErrBusy) {
+		t.Errorf("one too many of a client: %v", err)
+	}
+	for i := range 45 {
+		add(t, s, push(fmt.Sprint("client", i)))
+	}
+	if _, _, err := s.Add(now, push("z")); !errors.Is(err, schedule.ErrBusy) {
 		t.Errorf("one too many: %v", err)
 	}
-	add(t, &q, "b")
+	add(t, s, schedule.Initiation{Client: "z", Side: schedule.Fetching})
 }
 
-// Whatever comes and goes, of each client exactly the first one in line runs, and nobody is lost.
-func TestRandomEvents(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	var q schedule.Queue
-	lines := map[string][]schedule.Ticket{}
-	clients := []string{"a", "b", "c"}
-	for range 20_000 {
-		client := clients[random.IntN(len(clients))]
-		line := lines[client]
-		if random.IntN(2) == 0 && len(line) <= schedule.MaxWaiting {
-			lines[client] = append(line, add(t, &q, client))
-		} else if len(line) > 0 {
-			i := random.IntN(len(line))
-			if moved := q.Remove(line[i]); !slices.Equal(moved, line[i+1:]) {
-				t.Fatalf("moved %v, want %v", moved, line[i+1:])
-			}
-			lines[client] = slices.Delete(slices.Clone(line), i, i+1)
-		}
-		total := 0
-		for _, line := range lines {
-			total += len(line)
-			for i, ticket := range line {
-				if q.Before(ticket) != i {
-					t.Fatalf("%d before %d, want %d", q.Before(ticket), ticket, i)
-				}
-			}
-		}
-		if q.Len() != total {
-			t.Fatalf("%d in line, want %d", q.Len(), total)
-		}
+// An owner of many clients leaves a place for others.
+func TestOwner(t *testing.T) {
+	s := schedule.New(limits(3))
+	var mine []schedule.Ticket
+	for _, client := range []string{"a", "b", "c"} {
+		mine = append(mine, add(t, s, schedule.Initiation{Client: client, Owner: "greedy"}))
 	}
+	mustRun(t, s, mine[0], mine[1])
+	other := add(t, s, push("other"))
+	mustRun(t, s, other)
+	s.Done(mine[0])
+	mustRun(t, s, mine[2])
 }
