@@ -1,0 +1,122 @@
+package serve
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"git-remote-xmpp/internal/schedule"
+)
+
+// turnTick is how often one that waits is told its place, changed or not: a sign of life.
+const turnTick = 10 * time.Second
+
+// Limits of what waits. One that waits holds a stream and little memory.
+const (
+	maxWaiting          = 512
+	maxWaitingPerClient = 64
+)
+
+// turns carries out what the scheduler decides.
+type turns struct {
+	mu        sync.Mutex
+	scheduler *schedule.Scheduler
+	waiting   map[schedule.Ticket]*waiter
+}
+
+// A waiter is one that isn't running yet.
+type waiter struct {
+	begin chan struct{} // closed when it may run
+	moved chan struct{} // told when its place may have changed
+}
+
+// newTurns lets so many pushes of each direction and so many fetches run at once.
+func newTurns(pushes, fetches int) *turns {
+	limits := schedule.Limits{Waiting: maxWaiting, WaitingPerClient: maxWaitingPerClient}
+	limits.Running[schedule.Receiving], limits.Running[schedule.Sending], limits.Running[schedule.Fetching] = pushes, pushes, fetches
+	return &turns{scheduler: schedule.New(limits), waiting: make(map[schedule.Ticket]*waiter)}
+}
+
+// enter waits until it is the initiation's turn, and tells its place while it waits. leave must be called at the end of the run. The error is
+// schedule.ErrBusy, or why ctx ended or tell failed.
+func (t *turns) enter(ctx context.Context, i schedule.Initiation, tell func(before int) error) (leave func(), err error) {
+	ticket, w, err := t.add(i)
+	if err != nil {
+		return nil, err
+	}
+	leave = func() { t.done(ticket) }
+	ticker := time.NewTicker(turnTick)
+	defer ticker.Stop()
+	told, due := 0, false
+	for {
+		select {
+		case <-w.begin:
+			return leave, nil
+		default:
+		}
+		if before := t.before(ticket); before > 0 && (before != told || due) {
+			told, due = before, false
+			if err := tell(before); err != nil {
+				leave()
+				return nil, err
+			}
+		}
+		select {
+		case <-w.begin:
+		case <-w.moved:
+		case <-ticker.C:
+			due = true
+		case <-ctx.Done():
+			leave()
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (t *turns) add(i schedule.Initiation) (schedule.Ticket, *waiter, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ticket, _, err := t.scheduler.Add(time.Now(), i)
+	if err != nil {
+		return 0, nil, err
+	}
+	w := &waiter{begin: make(chan struct{}), moved: make(chan struct{}, 1)}
+	t.waiting[ticket] = w
+	t.decide()
+	return ticket, w, nil
+}
+
+func (t *turns) done(ticket schedule.Ticket) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.waiting, ticket)
+	t.scheduler.Done(ticket)
+	t.decide()
+}
+
+// decide lets begin what may, and tells the others that they may have moved. t.mu is held.
+func (t *turns) decide() {
+	for _, ticket := range t.scheduler.Next(time.Now()) {
+		close(t.waiting[ticket].begin)
+		delete(t.waiting, ticket)
+	}
+	for _, w := range t.waiting {
+		select {
+		case w.moved <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (t *turns) before(ticket schedule.Ticket) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.scheduler.Before(ticket)
+}
+
+// snapshot is what runs and what waits.
+func (t *turns) snapshot() []schedule.Entry {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.scheduler.Snapshot()
+}
