@@ -76,6 +76,7 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	server := &serve.Server{
 		Endpoint: endpoint, Store: s.store, Catalog: catalog, Hooks: repo.HooksDir(s.dirs.Data),
 		Resource: s.identity.Resource, Software: software(), Timeout: s.settings.Timeout, Log: s.log,
+		Pushes: s.settings.MaxPushes, Fetches: s.settings.MaxFetches,
 	}
 	return server.Run(ctx)
 }

@@ -24,6 +24,12 @@ const (
 	DefaultTimeout = 120 * time.Second
 	// DefaultProtocolVersion is git's own default of protocol.version.
 	DefaultProtocolVersion = 2
+	// DefaultMaxPushes and DefaultMaxFetches are how many serve runs at once where xmpp.maxPushes and
+	// xmpp.maxFetches say nothing; maxRuns is the most that they can say.
+	DefaultMaxPushes  = 4
+	DefaultMaxFetches = 8
+	maxRuns           = 64
+	maxRunsText       = "a number of 1 to 64"
 	// maxTimeoutSeconds is the longest xmpp.timeout: a day.
 	maxTimeoutSeconds = 24 * 60 * 60
 )
@@ -78,6 +84,8 @@ type Settings struct {
 	Server          ServerAddr    // xmpp.server
 	CAFile          string        // xmpp.sslCAInfo; empty: the system's roots
 	Timeout         time.Duration // xmpp.timeout
+	MaxPushes       int           // xmpp.maxPushes: that serve takes in at once
+	MaxFetches      int           // xmpp.maxFetches: that serve answers at once
 	PushMode        PushMode      // xmpp.pushMode
 	Integrate       Integrate     // xmpp.integrate
 	DirectPath      Use           // xmpp.directPath
@@ -102,6 +110,8 @@ type Settings struct {
 func Load(ctx context.Context, dir string, env []string) (Settings, error) {
 	s := Settings{
 		Timeout:         DefaultTimeout,
+		MaxPushes:       DefaultMaxPushes,
+		MaxFetches:      DefaultMaxFetches,
 		PushMode:        PushFallback,
 		Integrate:       IntegrateFF,
 		DirectPath:      UseAuto,

@@ -22,6 +22,8 @@ func knownSettings() []setting {
 		{"xmpp.server", "GIT_XMPP_SERVER", "host:port or tls://host:port", setServer},
 		{caFileKey, "", "the path of a file", setCAFile},
 		{"xmpp.timeout", "GIT_XMPP_TIMEOUT", "a number of seconds (1 to 86400)", setTimeout},
+		{"xmpp.maxPushes", "", maxRunsText, func(s *Settings, v string) bool { return setRuns(&s.MaxPushes, v) }},
+		{"xmpp.maxFetches", "", maxRunsText, func(s *Settings, v string) bool { return setRuns(&s.MaxFetches, v) }},
 		{"xmpp.pushMode", "", "one of: fallback, direct", func(s *Settings, v string) bool {
 			return oneOf(&s.PushMode, v, PushFallback, PushDirect)
 		}},
@@ -107,6 +109,16 @@ func setTimeout(s *Settings, v string) bool {
 		return false
 	}
 	s.Timeout = time.Duration(n) * time.Second
+	return true
+}
+
+// setRuns stores how many runs there may be at once.
+func setRuns(to *int, v string) bool {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > maxRuns {
+		return false
+	}
+	*to = n
 	return true
 }
 

@@ -139,7 +139,11 @@ func (h *Helper) open(t *tunnel.Tunnel, open *protocol.Open) (*protocol.Accept, 
 	return t.Open(open, func(before uint32) {
 		if before != told {
 			told = before
-			fmt.Fprintf(h.Err, "waiting: %s before this one\n", counted(before, "push", "pushes"))
+			one, many := "fetch", "fetches"
+			if open.Service == protocol.ReceivePack {
+				one, many = "push", "pushes"
+			}
+			fmt.Fprintf(h.Err, "waiting: %s before this one\n", counted(before, one, many))
 		}
 	})
 }

@@ -125,7 +125,7 @@ func TestConnect(t *testing.T) {
 	if want := "connect\noption\n\n\n000eversion 2\n0000"; out != want {
 		t.Errorf("git gets %q, want %q", out, want)
 	}
-	if want := "waiting: 2 pushes before this one\nwaiting: 1 push before this one\nremote: warn[31ming\nremote: last\n"; errs != want {
+	if want := "waiting: 2 fetches before this one\nwaiting: 1 fetch before this one\nremote: warn[31ming\nremote: last\n"; errs != want {
 		t.Errorf("the user sees %q, want %q", errs, want)
 	}
 }

@@ -73,7 +73,7 @@ func newWorld(t *testing.T, timeout time.Duration, names ...string) *world {
 	cfg := w.config("bob")
 	cfg.Serve, cfg.Admit = true, serve.Admit(w.store, slog.New(slog.DiscardHandler))
 	w.bob, w.bobKey = w.endpoint(cfg), cfg.Identity.Public().(ed25519.PublicKey)
-	server := &serve.Server{Endpoint: w.bob, Store: w.store, Catalog: catalog, Hooks: repo.HooksDir(home), Resource: "git-bob", Software: "test", Timeout: timeout, Log: slog.New(slog.DiscardHandler)}
+	server := &serve.Server{Endpoint: w.bob, Store: w.store, Catalog: catalog, Hooks: repo.HooksDir(home), Resource: "git-bob", Software: "test", Timeout: timeout, Log: slog.New(slog.DiscardHandler), Pushes: 4, Fetches: 8}
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	go func() { w.stopped <- server.Run(ctx) }()

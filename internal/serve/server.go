@@ -1,5 +1,5 @@
-// Package serve is the serving side: it decides who may do what, has one push of a
-// client run at a time, and runs git for peers.
+// Package serve is the serving side: it decides who may do what, has what package schedule
+// says run, and runs git for peers.
 //
 // It speaks package protocol on the connections that package transport accepts. It must not know
 // stanzas, and leaves what a push does to a repository to package repo.
@@ -31,10 +31,6 @@ const (
 	// maxConnections is how many connections are served at once, maxKeyConnections how many of one key.
 	maxConnections    = 128
 	maxKeyConnections = 32
-	// maxServices is how many services run at once, waiting pushes not counted.
-	maxServices = 64
-	// maxKeyServices is how many of them are for one key.
-	maxKeyServices = 16
 	// idleTimeout is how long a connection may be there without a stream.
 	idleTimeout = 60 * time.Second
 )
@@ -49,13 +45,13 @@ type Server struct {
 	Software string // name and version
 	Timeout  time.Duration
 	Log      *slog.Logger
+	// Pushes and Fetches are how many of them run at once, over all clients; at least 1.
+	Pushes, Fetches int
 
-	pushes   pushQueue
+	turns    *turns
 	beats    beats         // of clients
 	conns    chan struct{} // a slot for each connection
-	services chan struct{} // a slot for each service that runs
-
-	keyConns, keyServices shares // of conns and services
+	keyConns shares        // of conns
 }
 
 // Admit tells whether packets from a bare JID are read: those of known peers.
@@ -77,7 +73,7 @@ func AdmitKnock(store *peers.Store) func(jid.JID, []byte) bool {
 // Run serves until ctx is done; then it lets what runs finish for a short time, cancels the rest
 // and returns when all has ended. The error is that of the endpoint if it ended by itself.
 func (s *Server) Run(ctx context.Context) error {
-	s.conns, s.services = make(chan struct{}, maxConnections), make(chan struct{}, maxServices)
+	s.conns, s.turns = make(chan struct{}, maxConnections), newTurns(s.Pushes, s.Fetches)
 	var conns sync.WaitGroup
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)

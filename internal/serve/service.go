@@ -45,16 +45,14 @@ func (v *service) serve(ctx, stopping context.Context) {
 		v.refuse(log, err)
 		return
 	}
-	leave, waited := func() {}, false
-	if open.Service == protocol.ReceivePack {
-		leave, err = v.server.pushes.enter(ctx, open.Client, func(before int) error {
-			waited = true
-			return protocol.Write(v.stream, &protocol.Queued{Before: uint32(before)})
-		})
-		if err != nil {
-			v.refuse(log, err)
-			return
-		}
+	waited := false
+	leave, err := v.server.turns.enter(ctx, job.initiation(), func(before int) error {
+		waited = true
+		return protocol.Write(v.stream, &protocol.Queued{Before: uint32(before)})
+	})
+	if err != nil {
+		v.refuse(log, err)
+		return
 	}
 	defer leave()
 	if waited { // access may be gone, or another repository be there
@@ -63,19 +61,7 @@ func (v *service) serve(ctx, stopping context.Context) {
 			return
 		}
 	}
-	release, ok := v.server.keyServices.take(v.client.key, maxKeyServices)
-	if !ok {
-		v.refuse(log, &protocol.Refuse{Code: protocol.CodeBusy})
-		return
-	}
-	defer release()
-	select {
-	case v.server.services <- struct{}{}:
-		defer func() { <-v.server.services }()
-		job.run(ctx, reader, log)
-	default:
-		v.refuse(log, &protocol.Refuse{Code: protocol.CodeBusy})
-	}
+	job.run(ctx, reader, log)
 }
 
 // authorise finds the repository and checks that the peer may do what it asks for.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/schedule"
+	"git-remote-xmpp/protocol"
 )
 
 // turnTick is how often one that waits is told its place, changed or not: a sign of life.
@@ -119,4 +120,17 @@ func (t *turns) snapshot() []schedule.Entry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.scheduler.Snapshot()
+}
+
+// initiation is the job as the scheduler knows it. What only reads counts as a fetch, and so do Git LFS objects of a push:
+// they move while the push that needs them has its turn.
+func (j *job) initiation() schedule.Initiation {
+	i := schedule.Initiation{Client: j.open.Client, Owner: j.client.key.String(), Side: schedule.Fetching, Name: j.entry.Name}
+	if j.open.Service == protocol.ReceivePack {
+		i.Side = schedule.Receiving
+	}
+	if i.Client == "" { // not from within a repository
+		i.Client = i.Owner
+	}
+	return i
 }
