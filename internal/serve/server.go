@@ -125,6 +125,9 @@ type client struct {
 	key     peers.Key
 	peer    peers.Peer
 	granted string // UUID of the repository that its invite opened; empty: it came without
+
+	control  *transport.Stream
+	messages *protocol.Reader // that come on it
 }
 
 // serveConn serves one connection until it ends or running does. Once stopping is done, nothing new begins.
@@ -143,6 +146,7 @@ func (s *Server) serveConn(running, stopping context.Context, conn *transport.Co
 	log.Debug("connection accepted")
 	var streams sync.WaitGroup
 	defer streams.Wait()
+	streams.Go(func() { s.initiations(conn.Context(), c) })
 	idle := newIdleTimer(idleTimeout, func() { conn.Close(0) })
 	defer idle.stop()
 	for {
@@ -169,7 +173,8 @@ func (s *Server) greet(ctx context.Context, conn *transport.Conn) (*client, erro
 		return nil, err
 	}
 	_ = control.SetDeadline(time.Now().Add(helloTimeout)) // fails only on a stream that has ended, as the read does
-	m, err := protocol.NewReader(control).Next()
+	messages := protocol.NewReader(control)
+	m, err := messages.Next()
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +185,7 @@ func (s *Server) greet(ctx context.Context, conn *transport.Conn) (*client, erro
 	ours := &protocol.Hello{Major: protocol.Major, Minor: protocol.Minor, Software: s.Software, Resource: s.Resource}
 	c, err := s.identify(ctx, conn, hello)
 	if c != nil {
+		c.control, c.messages = control, messages
 		ours.Granted = c.granted
 	}
 	if err == nil || errors.Is(err, protocol.CodeVersion) {
