@@ -1,8 +1,10 @@
 // Package agent lets processes of one user open streams to peers over the connections of one of them: serve listens on a Unix socket,
 // and each connection to it is one stream.
 //
-// It knows the socket, its frames, which errors mean what, and a function that opens a stream. It must not know git, what the streams carry, XMPP, or where
-// settings come from.
+// It also tells what serve is doing: a JSON document, whatever is in it.
+//
+// It knows the socket, its frames, which errors mean what, and functions that open a stream and make that document. It must not know git, what the streams
+// carry, XMPP, or where settings come from.
 package agent
 
 import (

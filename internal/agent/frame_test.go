@@ -18,6 +18,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(appendFrame(nil, typeFailed, encodeFailure(&protocol.Refuse{Code: protocol.CodeBusy, Text: "busy"})))
 	f.Add(appendFrame(nil, typeFailed, encodeFailure(errors.New("one\nline"))))
 	f.Add(appendFrame(nil, typeCancel, encodeCode(protocol.CodeTimeout)))
+	f.Add(appendFrame(nil, typeStatus, nil))
 	f.Add([]byte("\x06\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, buf := bytes.NewReader(b), make([]byte, maxDataBytes)

@@ -24,7 +24,9 @@ type Server struct {
 	Ready func(ctx context.Context) error
 	// Open opens a stream to the peers behind an address and tells the full JID of the one it found. An [ErrDeclined] sends the client away.
 	Open func(ctx context.Context, to jid.JID) (stream Stream, peer string, err error)
-	Log  *slog.Logger
+	// Status is a JSON document that says what we are doing; nil if there is nothing to say.
+	Status func(ctx context.Context) ([]byte, error)
+	Log    *slog.Logger
 }
 
 // Serve works for clients until ctx is done. Then the socket is removed, streams may finish for a short time, the rest is cancelled, and when
@@ -75,7 +77,15 @@ func (s *Server) pause(ctx context.Context, err error) {
 // handle works for one client. Once stopping is done, no new stream is opened.
 func (s *Server) handle(running, stopping context.Context, conn *net.UnixConn) {
 	in := bufio.NewReaderSize(conn, headerBytes+maxDataBytes)
-	request, err := s.greet(stopping, conn, in)
+	t, payload, err := s.first(conn, in)
+	if err == nil && t == typeStatus && s.Status != nil {
+		s.status(running, conn)
+		return
+	}
+	var request Request
+	if err == nil {
+		request, err = s.greet(stopping, conn, t, payload)
+	}
 	if err != nil {
 		s.decline(conn, err)
 		return
@@ -105,18 +115,19 @@ func (s *Server) handle(running, stopping context.Context, conn *net.UnixConn) {
 	}
 }
 
-// greet reads the request and takes it. An error is why not.
-func (s *Server) greet(stopping context.Context, conn *net.UnixConn, in *bufio.Reader) (r Request, err error) {
+// first reads the first frame of a client that is ours.
+func (s *Server) first(conn *net.UnixConn, in *bufio.Reader) (frameType, []byte, error) {
 	if err := checkOwner(conn); err != nil {
-		return r, err
+		return 0, nil, err
 	}
 	if err := conn.SetReadDeadline(time.Now().Add(greetTimeout)); err != nil {
-		return r, err
+		return 0, nil, err
 	}
-	t, payload, err := readFrame(in, make([]byte, maxDataBytes))
-	if err != nil {
-		return r, err
-	}
+	return readFrame(in, make([]byte, maxDataBytes))
+}
+
+// greet takes the request, which must be in the first frame. An error is why not.
+func (s *Server) greet(stopping context.Context, conn *net.UnixConn, t frameType, payload []byte) (r Request, err error) {
 	if t != typeRequest {
 		return r, errMalformed
 	}
