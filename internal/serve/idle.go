@@ -33,4 +33,11 @@ func (i *idleTimer) end() {
 	}
 }
 
+// running is how many things go on.
+func (i *idleTimer) running() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.busy
+}
+
 func (i *idleTimer) stop() { i.timer.Stop() }

@@ -50,6 +50,7 @@ type Server struct {
 
 	turns    *turns
 	beats    beats         // of clients
+	live     live          // what Status shows
 	conns    chan struct{} // a slot for each connection
 	keyConns shares        // of conns
 }
@@ -74,6 +75,7 @@ func AdmitKnock(store *peers.Store) func(jid.JID, []byte) bool {
 // and returns when all has ended. The error is that of the endpoint if it ended by itself.
 func (s *Server) Run(ctx context.Context) error {
 	s.conns, s.turns = make(chan struct{}, maxConnections), newTurns(s.Pushes, s.Fetches)
+	s.live.begin(s.turns)
 	var conns sync.WaitGroup
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -149,6 +151,7 @@ func (s *Server) serveConn(running, stopping context.Context, conn *transport.Co
 	streams.Go(func() { s.initiations(conn.Context(), c) })
 	idle := newIdleTimer(idleTimeout, func() { conn.Close(0) })
 	defer idle.stop()
+	defer s.live.add(c, idle)()
 	for {
 		stream, err := conn.AcceptStream(conn.Context())
 		if err != nil {
@@ -158,7 +161,7 @@ func (s *Server) serveConn(running, stopping context.Context, conn *transport.Co
 		idle.begin()
 		streams.Go(func() {
 			defer idle.end()
-			run := &service{server: s, client: c, stream: stream, log: log}
+			run := &service{server: s, client: c, stream: &countedStream{Stream: stream}, log: log}
 			run.serve(conn.Context(), stopping)
 		})
 	}

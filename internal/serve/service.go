@@ -17,7 +17,7 @@ import (
 type service struct {
 	server *Server
 	client *client
-	stream *transport.Stream
+	stream *countedStream
 	log    *slog.Logger
 }
 
@@ -46,7 +46,7 @@ func (v *service) serve(ctx, stopping context.Context) {
 		return
 	}
 	waited := false
-	leave, err := v.server.turns.enter(ctx, job.initiation(), func(before int) error {
+	leave, err := v.server.turns.enter(ctx, job, func(before int) error {
 		waited = true
 		return protocol.Write(v.stream, &protocol.Queued{Before: uint32(before)})
 	})

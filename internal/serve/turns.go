@@ -23,6 +23,7 @@ type turns struct {
 	mu        sync.Mutex
 	scheduler *schedule.Scheduler
 	waiting   map[schedule.Ticket]*waiter
+	jobs      map[schedule.Ticket]*job // all that wait or run
 }
 
 // A waiter is one that isn't running yet.
@@ -35,13 +36,13 @@ type waiter struct {
 func newTurns(pushes, fetches int) *turns {
 	limits := schedule.Limits{Waiting: maxWaiting, WaitingPerClient: maxWaitingPerClient}
 	limits.Running[schedule.Receiving], limits.Running[schedule.Sending], limits.Running[schedule.Fetching] = pushes, pushes, fetches
-	return &turns{scheduler: schedule.New(limits), waiting: make(map[schedule.Ticket]*waiter)}
+	return &turns{scheduler: schedule.New(limits), waiting: make(map[schedule.Ticket]*waiter), jobs: make(map[schedule.Ticket]*job)}
 }
 
-// enter waits until it is the initiation's turn, and tells its place while it waits. leave must be called at the end of the run. The error is
+// enter waits until it is the job's turn, and tells its place while it waits. leave must be called at the end of the run. The error is
 // schedule.ErrBusy, or why ctx ended or tell failed.
-func (t *turns) enter(ctx context.Context, i schedule.Initiation, tell func(before int) error) (leave func(), err error) {
-	ticket, w, err := t.add(i)
+func (t *turns) enter(ctx context.Context, j *job, tell func(before int) error) (leave func(), err error) {
+	ticket, w, err := t.add(j)
 	if err != nil {
 		return nil, err
 	}
@@ -74,15 +75,15 @@ func (t *turns) enter(ctx context.Context, i schedule.Initiation, tell func(befo
 	}
 }
 
-func (t *turns) add(i schedule.Initiation) (schedule.Ticket, *waiter, error) {
+func (t *turns) add(j *job) (schedule.Ticket, *waiter, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ticket, _, err := t.scheduler.Add(time.Now(), i)
+	ticket, _, err := t.scheduler.Add(time.Now(), j.initiation())
 	if err != nil {
 		return 0, nil, err
 	}
 	w := &waiter{begin: make(chan struct{}), moved: make(chan struct{}, 1)}
-	t.waiting[ticket] = w
+	t.waiting[ticket], t.jobs[ticket] = w, j
 	t.decide()
 	return ticket, w, nil
 }
@@ -91,6 +92,7 @@ func (t *turns) done(ticket schedule.Ticket) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.waiting, ticket)
+	delete(t.jobs, ticket)
 	t.scheduler.Done(ticket)
 	t.decide()
 }
@@ -113,13 +115,6 @@ func (t *turns) before(ticket schedule.Ticket) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.scheduler.Before(ticket)
-}
-
-// snapshot is what runs and what waits.
-func (t *turns) snapshot() []schedule.Entry {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.scheduler.Snapshot()
 }
 
 // initiation is the job as the scheduler knows it. What only reads counts as a fetch, and so do Git LFS objects of a push:
