@@ -40,8 +40,8 @@ func (d *dialer) dialAgent(ctx context.Context) (tunnel.Stream, error) {
 	return stream, nil
 }
 
-// startAgent has serve work for helpers of this home. Without a socket they log in themselves, and that is all.
-func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint) (stop func()) {
+// startAgent has serve work for helpers of this home, and tell its status. Without a socket they log in themselves, and that is all.
+func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint, status func(context.Context) ([]byte, error)) (stop func()) {
 	if s.settings.Agent == config.UseNever {
 		return func() {}
 	}
@@ -52,7 +52,7 @@ func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint) (s
 	}
 	pool := client.NewPool(client.Options{Dialer: endpoint, Store: s.store, Account: s.settings.Account, Software: software()})
 	server := &agent.Server{
-		Login: s.login(), Log: s.log,
+		Login: s.login(), Log: s.log, Status: status,
 		Ready: func(ctx context.Context) error {
 			if !endpoint.Online(ctx) {
 				return errors.New("it is offline")

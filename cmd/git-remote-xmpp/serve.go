@@ -68,15 +68,15 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 		return err
 	}
 	defer endpoint.Close()
-	stopAgent := s.startAgent(ctx, endpoint)
-	defer stopAgent()
-	if _, err := fmt.Fprintf(std.out, "ready %s\n", endpoint.JID()); err != nil {
-		return err
-	}
 	server := &serve.Server{
 		Endpoint: endpoint, Store: s.store, Catalog: catalog, Hooks: repo.HooksDir(s.dirs.Data),
 		Resource: s.identity.Resource, Software: software(), Timeout: s.settings.Timeout, Log: s.log,
 		Pushes: s.settings.MaxPushes, Fetches: s.settings.MaxFetches,
+	}
+	stopAgent := s.startAgent(ctx, endpoint, s.statusOf(server))
+	defer stopAgent()
+	if _, err := fmt.Fprintf(std.out, "ready %s\n", endpoint.JID()); err != nil {
+		return err
 	}
 	return server.Run(ctx)
 }
