@@ -166,6 +166,7 @@ func (p *Pool) run(ctx context.Context, c *pooled) {
 	session, err := Connect(ctx, o)
 	p.mu.Lock()
 	c.session, c.err = session, err
+	c.made = time.Now()
 	close(c.ready)
 	if c.streams == 0 && err == nil { // whoever wanted it has gone
 		p.idleLocked(c)

@@ -103,9 +103,13 @@ func TestPoolUsesConnectionsAgain(t *testing.T) {
 	for range 3 {
 		w.open(p).Close()
 	}
+	began := time.Now()
 	first, second := w.open(p), w.open(p)
 	if n := len(bob.conns); n != 1 {
 		t.Errorf("%d connections for one stream after the other, and two at once; want 1", n)
+	}
+	if list := p.Connections(); len(list) != 1 || list[0].Key != bob.key || !list[0].Peer.Equal(first.Peer()) || list[0].Streams != 2 || list[0].Since.After(began) {
+		t.Errorf("connections: %+v", list)
 	}
 	third := w.open(p)
 	if n := len(bob.conns); n != 2 {

@@ -18,6 +18,7 @@ type pooled struct {
 	ready   chan struct{}      // closed when session or err is set
 
 	session *Session
+	made    time.Time // when session was
 	err     error
 
 	// The rest is under the pool's lock.
