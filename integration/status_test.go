@@ -20,9 +20,9 @@ type serveStatus struct {
 	Since             time.Time
 	Limits            struct{ MaxPushes, MaxFetches, MaxWaiting, MaxWaitingPerClient int }
 	Connections       []struct {
-		JID, Key, Label, Path string
-		Since                 time.Time
-		Streams               int
+		JID, Key, Label, Direction, Path string
+		Since                            time.Time
+		Streams                          int
 	}
 	Running, Waiting     []serveRun
 	Repositories         []struct{ Name, UUID string }
@@ -142,7 +142,7 @@ func TestStatusOfRuns(t *testing.T) {
 		t.Errorf("connections: %+v", s.Connections)
 	}
 	for _, c := range s.Connections {
-		if c.Key != key || c.Label != "Alice's laptop" || c.Path != "in-band" || c.Streams != 1 || c.Since.Before(began) ||
+		if c.Key != key || c.Label != "Alice's laptop" || c.Direction != "incoming" || c.Path != "in-band" || c.Streams != 1 || c.Since.Before(began) ||
 			!strings.HasPrefix(c.JID, "alice@localhost/git-run-") {
 			t.Errorf("connection: %+v", c)
 		}
@@ -172,7 +172,7 @@ func (w *heldServe) checkText(t *testing.T) {
 	who := `Alice's laptop +alice@localhost/git-run-[0-9a-f]+ +`
 	for _, want := range []string{
 		`^account +bob@localhost/git-[0-9a-f]+ +online\n`, `\npushes +1 running of at most 1 +2 waiting\n`, `\nfetches +1 running of at most 8 +0 waiting\n`,
-		`\nconnection +` + who + `in-band +for \d+s, streams: 1\n`, `\nreceiving +` + who + `proj +runs for \d+s: [\d.]+ KiB in, \d+ B out\n`,
+		`\nconnection +` + who + `in-band +incoming for \d+s, streams: 1\n`, `\nreceiving +` + who + `proj +runs for \d+s: [\d.]+ KiB in, \d+ B out\n`,
 		`\nfetching +` + who + `proj +runs for `, `\nreceiving +` + who + `proj +waits for \d+s, before it: 1\n`, `waits for \d+s, before it: 2$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(text) {
@@ -224,6 +224,24 @@ func TestStatusOfServe(t *testing.T) {
 	}
 	await(t, "serve to be offline", func() bool { return !bob.status().Online })
 	mustSay(t, bob.xmpp(bob.dir, "status"), d.jid+"  offline\n")
+}
+
+// The connections that serve makes for git in its home are there too, on both sides.
+func TestStatusOfAgent(t *testing.T) {
+	p := newAgentPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
+	p.alice.git(p.clone, "ls-remote")
+	for h, want := range map[*home]struct{ key, jid, direction string }{
+		p.alice: {p.bob.key(), p.bobs.jid, "outgoing"},
+		p.bob:   {p.alice.key(), p.agent.jid, "incoming"},
+	} {
+		await(t, "the stream to end", func() bool {
+			s := h.status()
+			return len(s.Connections) == 1 && s.Connections[0].Streams == 0
+		})
+		if c := h.status().Connections[0]; c.Key != want.key || c.JID != want.jid || c.Direction != want.direction || c.Path != "in-band" || time.Since(c.Since) > deadline {
+			t.Errorf("%s's connection: %+v, want %+v", h.name, c, want)
+		}
+	}
 }
 
 // Without a serve that answers it says so, with exit status 1, and leaves nothing behind.

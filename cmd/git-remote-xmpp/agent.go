@@ -9,6 +9,7 @@ import (
 	"git-remote-xmpp/internal/agent"
 	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/serve"
 	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
@@ -41,7 +42,7 @@ func (d *dialer) dialAgent(ctx context.Context) (tunnel.Stream, error) {
 }
 
 // startAgent has serve work for helpers of this home, and tell its status. Without a socket they log in themselves, and that is all.
-func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint, status func(context.Context) ([]byte, error)) (stop func()) {
+func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint, serving *serve.Server) (stop func()) {
 	if s.settings.Agent == config.UseNever {
 		return func() {}
 	}
@@ -52,7 +53,7 @@ func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint, st
 	}
 	pool := client.NewPool(client.Options{Dialer: endpoint, Store: s.store, Account: s.settings.Account, Software: software()})
 	server := &agent.Server{
-		Login: s.login(), Log: s.log, Status: status,
+		Login: s.login(), Log: s.log, Status: s.statusOf(serving, pool),
 		Ready: func(ctx context.Context) error {
 			if !endpoint.Online(ctx) {
 				return errors.New("it is offline")

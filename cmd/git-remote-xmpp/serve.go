@@ -73,7 +73,7 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 		Resource: s.identity.Resource, Software: software(), Timeout: s.settings.Timeout, Log: s.log,
 		Pushes: s.settings.MaxPushes, Fetches: s.settings.MaxFetches,
 	}
-	stopAgent := s.startAgent(ctx, endpoint, s.statusOf(server))
+	stopAgent := s.startAgent(ctx, endpoint, server)
 	defer stopAgent()
 	if _, err := fmt.Fprintf(std.out, "ready %s\n", endpoint.JID()); err != nil {
 		return err

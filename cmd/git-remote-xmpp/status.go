@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/agent"
+	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/serve"
 	"github.com/spf13/pflag"
@@ -64,13 +65,27 @@ func statusCommand(ctx context.Context, std stdio, args []string) error {
 }
 
 // statusOf makes the document that serve gives.
-func (s *setup) statusOf(server *serve.Server) func(context.Context) ([]byte, error) {
+func (s *setup) statusOf(server *serve.Server, pool *client.Pool) func(context.Context) ([]byte, error) {
 	view := statusView{Serving: true, Software: software(), Key: s.identity.Key.String(), Since: time.Now()}
 	return func(ctx context.Context) ([]byte, error) {
 		now := view
 		now.Status = server.Status(ctx)
+		now.Connections = append(now.Connections, s.outgoing(pool)...)
 		return json.Marshal(now)
 	}
+}
+
+// outgoing are the connections that serve has made for helpers.
+func (s *setup) outgoing(pool *client.Pool) []serve.Connection {
+	var list []serve.Connection
+	for _, c := range pool.Connections() {
+		peer, _ := s.store.ByKey(c.Key) // one that was removed has no label
+		list = append(list, serve.Connection{
+			JID: c.Peer.String(), Key: c.Key.String(), Label: peer.Label,
+			Direction: serve.Outgoing, Path: serve.InBand, Since: c.Since, Streams: c.Streams,
+		})
+	}
+	return list
 }
 
 // indentJSON prints a document as it is: it may be that of another release.
@@ -98,7 +113,7 @@ func printStatus(out io.Writer, v statusView, now time.Time) error {
 	fmt.Fprintf(w, "repositories\t%d%s\tserved since %s\n", len(v.Repositories), more, v.Since.Local().Format(time.DateTime))
 	printCounts(w, v.Status)
 	for _, c := range v.Connections {
-		fmt.Fprintf(w, "connection\t%s\t%s\t%s\tfor %s, streams: %d\n", who(c.Label, c.Key), c.JID, c.Path, age(c.Since, now), c.Streams)
+		fmt.Fprintf(w, "connection\t%s\t%s\t%s\t%s for %s, streams: %d\n", who(c.Label, c.Key), c.JID, c.Path, c.Direction, age(c.Since, now), c.Streams)
 	}
 	for _, r := range v.Running {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\truns for %s: %s in, %s out\n", r.Side, who(r.Label, r.Key), r.JID, r.Repository.Name,

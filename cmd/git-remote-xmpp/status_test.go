@@ -18,8 +18,8 @@ func busyStatus(now time.Time) statusView {
 		Account: "bob@example.org", JID: "bob@example.org/git-1", Online: true,
 		Limits: serve.Limits{Pushes: 1, Fetches: 8, Waiting: 512, WaitingPerClient: 64},
 		Connections: []serve.Connection{
-			{JID: laptop, Key: key, Label: "Alice's laptop", Since: now.Add(-75 * time.Second), Path: "in-band", Streams: 2},
-			{JID: other, Key: key, Since: now.Add(-2 * time.Second), Path: "in-band", Streams: 1},
+			{JID: laptop, Key: key, Label: "Alice's laptop", Since: now.Add(-75 * time.Second), Direction: serve.Incoming, Path: "in-band", Streams: 2},
+			{JID: other, Key: key, Since: now.Add(-2 * time.Second), Direction: serve.Outgoing, Path: "in-band", Streams: 1},
 		},
 		Running: []serve.Run{
 			{Key: key, Label: "Alice's laptop", JID: laptop, Repository: proj, Side: "receiving", Since: now.Add(-70 * time.Second), Received: 1<<20 + 1<<19, Sent: 900},
@@ -43,8 +43,8 @@ func TestStatusText(t *testing.T) {
 repositories  1                       served since 2024-05-06 06:08:09
 pushes        1 running of at most 1  1 waiting
 fetches       1 running of at most 8  0 waiting
-connection    Alice's laptop          alice@example.org/git-run-1  in-band     for 1m15s, streams: 2
-connection    SHA256:6zrUpETqsbPv     carol@example.org/git-2      in-band     for 2s, streams: 1
+connection    Alice's laptop          alice@example.org/git-run-1  in-band     incoming for 1m15s, streams: 2
+connection    SHA256:6zrUpETqsbPv     carol@example.org/git-2      in-band     outgoing for 2s, streams: 1
 receiving     Alice's laptop          alice@example.org/git-run-1  group/proj  runs for 1m10s: 1.5 MiB in, 900 B out
 fetching      SHA256:6zrUpETqsbPv     carol@example.org/git-2      group/proj  runs for 0s: 1.0 KiB in, 5.0 TiB out
 receiving     Alice's laptop          alice@example.org/git-run-1  group/proj  waits for 1m5s, before it: 1

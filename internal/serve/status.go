@@ -17,8 +17,8 @@ const (
 	onlineTimeout = 3 * time.Second
 	// listTimeout is how long a status waits for the list of repositories.
 	listTimeout = 5 * time.Second
-	// inBand is the path of a connection whose packets ride in XMPP messages.
-	inBand = "in-band"
+	// InBand is the path of a connection whose packets ride in XMPP messages.
+	InBand = "in-band"
 )
 
 // A Status is what a server is doing, as scripts see it. There are no secrets in it, but names, keys' fingerprints and addresses.
@@ -43,14 +43,24 @@ type Limits struct {
 	WaitingPerClient int `json:"maxWaitingPerClient"`
 }
 
-// A Connection is one that a peer has made.
+// A Direction is who made a connection.
+type Direction string
+
+// The directions.
+const (
+	Incoming Direction = "incoming" // the peer did
+	Outgoing Direction = "outgoing"
+)
+
+// A Connection is one with a peer.
 type Connection struct {
-	JID     string    `json:"jid"` // full
-	Key     string    `json:"key"` // fingerprint
-	Label   string    `json:"label"`
-	Since   time.Time `json:"since"`
-	Path    string    `json:"path"`
-	Streams int       `json:"streams"` // that are open
+	JID       string    `json:"jid"` // full
+	Key       string    `json:"key"` // fingerprint
+	Label     string    `json:"label"`
+	Direction Direction `json:"direction"`
+	Path      string    `json:"path"`
+	Since     time.Time `json:"since"`
+	Streams   int       `json:"streams"` // that are open
 }
 
 // A Run is a push or fetch that runs or waits: an entry of the scheduler's.
@@ -160,7 +170,7 @@ func (l *live) look() (*turns, []Connection) {
 	for n := range l.links {
 		list = append(list, Connection{
 			JID: n.client.conn.Peer().String(), Key: n.client.key.String(), Label: n.client.peer.Label,
-			Since: n.since, Path: inBand, Streams: n.idle.running(),
+			Direction: Incoming, Path: InBand, Since: n.since, Streams: n.idle.running(),
 		})
 	}
 	slices.SortFunc(list, func(a, b Connection) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.JID, b.JID)) })
