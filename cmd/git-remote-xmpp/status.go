@@ -112,6 +112,9 @@ func printStatus(out io.Writer, v statusView, now time.Time) error {
 	}
 	fmt.Fprintf(w, "repositories\t%d%s\tserved since %s\n", len(v.Repositories), more, v.Since.Local().Format(time.DateTime))
 	printCounts(w, v.Status)
+	if err := w.Flush(); err != nil { // what follows has columns of its own
+		return err
+	}
 	for _, c := range v.Connections {
 		fmt.Fprintf(w, "connection\t%s\t%s\t%s\t%s for %s, streams: %d\n", who(c.Label, c.Key), c.JID, c.Path, c.Direction, age(c.Since, now), c.Streams)
 	}

@@ -43,11 +43,11 @@ func TestStatusText(t *testing.T) {
 repositories  1                       served since 2024-05-06 06:08:09
 pushes        1 running of at most 1  1 waiting
 fetches       1 running of at most 8  0 waiting
-connection    Alice's laptop          alice@example.org/git-run-1  in-band     incoming for 1m15s, streams: 2
-connection    SHA256:6zrUpETqsbPv     carol@example.org/git-2      in-band     outgoing for 2s, streams: 1
-receiving     Alice's laptop          alice@example.org/git-run-1  group/proj  runs for 1m10s: 1.5 MiB in, 900 B out
-fetching      SHA256:6zrUpETqsbPv     carol@example.org/git-2      group/proj  runs for 0s: 1.0 KiB in, 5.0 TiB out
-receiving     Alice's laptop          alice@example.org/git-run-1  group/proj  waits for 1m5s, before it: 1
+connection  Alice's laptop       alice@example.org/git-run-1  in-band     incoming for 1m15s, streams: 2
+connection  SHA256:6zrUpETqsbPv  carol@example.org/git-2      in-band     outgoing for 2s, streams: 1
+receiving   Alice's laptop       alice@example.org/git-run-1  group/proj  runs for 1m10s: 1.5 MiB in, 900 B out
+fetching    SHA256:6zrUpETqsbPv  carol@example.org/git-2      group/proj  runs for 0s: 1.0 KiB in, 5.0 TiB out
+receiving   Alice's laptop       alice@example.org/git-run-1  group/proj  waits for 1m5s, before it: 1
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
