@@ -24,10 +24,12 @@ const (
 // ErrNone says that there is no agent.
 var ErrNone = errors.New("nobody listens")
 
+var errSilent = fmt.Errorf("no answer within %v", statusTimeout)
+
 // Status asks the agent of a folder for its status, a JSON document. Its login doesn't count: whoever may use the folder may know. The error
 // is an [ErrNone] if there is no agent.
 func Status(ctx context.Context, dir string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, statusTimeout, errSilent)
 	defer cancel()
 	conn, err := connect(ctx, dir)
 	switch {
