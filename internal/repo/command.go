@@ -61,6 +61,11 @@ func (r *Repo) Command(ctx context.Context, service Service, protocolVersion int
 	}
 	args = append(args, strings.TrimPrefix(string(service), "git-"), r.Dir)
 	cmd := exec.CommandContext(ctx, "git", args...)
+	if service.Writes() {
+		if cmd, err = keeperCommand(ctx, args); err != nil {
+			return nil, fmt.Errorf("prepare %s: %w", service, err)
+		}
+	}
 	cmd.Dir, cmd.Env, cmd.WaitDelay = r.Dir, environ, StopGrace
 	ownGroup(cmd)
 	cmd.Cancel = func() error { return terminateGroup(cmd) }

@@ -27,8 +27,11 @@ func IsHook(argv0 string, getenv func(string) string) (name string, ok bool) {
 // In fallback mode proc-receive is ours: it takes in the push (see Policy).
 // Any other name stands for the repository's own hook, which runs with the same
 // arguments and input, in the environment that it would have without us, plus
-// the GIT_XMPP_PEER_* variables. It ends when the [Lifeline] is cut.
+// the GIT_XMPP_PEER_* variables. It ends when the [Lifeline] is cut. A push's receive-pack itself is kept in the same way.
 func RunHook(ctx context.Context, name string, args []string, stdin io.Reader, stdout, stderr io.Writer) (exitStatus int) {
+	if name == keeper {
+		return keep(args, stdin, stdout, stderr)
+	}
 	if integrate := os.Getenv(envIntegrate); name == procReceive && integrate != "" {
 		// A push is stopped by the lifeline, or by a signal to the whole
 		// group; what has been begun on a work tree is finished or undone
