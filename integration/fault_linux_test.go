@@ -19,9 +19,9 @@ const (
 	// A fleet's pushes take some seconds each, whatever the machine.
 	fleetBytesPerSecond = 250_000
 	fleetBytes          = 1 << 20
-	// nextPushWithin is how long a push may take after one of the same clone whose helper was killed: the serving side gives a peer that
-	// is offline half a minute to come back.
-	nextPushWithin = 45 * time.Second
+	// nextPushWithin is how long a push may take after one of the same clone whose helper was killed. A peer that has gone
+	// offline has half a minute to come back, but not while its own next push waits.
+	nextPushWithin = 28 * time.Second
 )
 
 // A fleet is many repositories of Bob's, a clone of each of Alice's with something to push, and how long such a push takes.
