@@ -35,8 +35,13 @@ type job struct {
 // run accepts the service, runs git on the stream and tells how it ended. Whatever happens,
 // git and its children are gone when it returns.
 func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger) {
+	var yielding sync.WaitGroup
+	defer yielding.Wait()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if j.open.Service == protocol.ReceivePack {
+		yielding.Go(func() { j.yield(ctx, cancel) })
+	}
 	j.watch = time.AfterFunc(j.timeout, func() { cancel(protocol.CodeTimeout) })
 	defer j.watch.Stop()
 	// The stream is given up when the job is cancelled: that ends every read and write on it.
