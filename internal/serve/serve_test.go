@@ -34,6 +34,7 @@ type world struct {
 	t       *testing.T
 	xmpp    *xmppserver.Server
 	store   *peers.Store
+	server  *serve.Server
 	bob     *transport.Endpoint
 	bobKey  ed25519.PublicKey
 	repos   map[string]serve.Entry
@@ -75,7 +76,7 @@ func newWorld(t *testing.T, timeout time.Duration, names ...string) *world {
 	w.bob, w.bobKey = w.endpoint(cfg), cfg.Identity.Public().(ed25519.PublicKey)
 	server := &serve.Server{Endpoint: w.bob, Store: w.store, Catalog: catalog, Hooks: repo.HooksDir(home), Resource: "git-bob", Software: "test", Timeout: timeout, Log: slog.New(slog.DiscardHandler), Pushes: 4, Fetches: 8}
 	ctx, stop := context.WithCancel(context.Background())
-	w.stop = stop
+	w.server, w.stop = server, stop
 	go func() { w.stopped <- server.Run(ctx) }()
 	t.Cleanup(w.shutdown)
 	return w

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"time"
 
 	"git-remote-xmpp/internal/peers"
@@ -46,9 +47,9 @@ func (v *service) serve(ctx, stopping context.Context) {
 		return
 	}
 	waited := false
-	leave, err := v.server.turns.enter(ctx, job, func(before int) error {
+	leave, err := v.server.turns.enter(v.stream.Context(), job, func(before int) error { // ends when the peer gives up
 		waited = true
-		return protocol.Write(v.stream, &protocol.Queued{Before: uint32(before)})
+		return v.tell(before)
 	})
 	if err != nil {
 		v.refuse(log, err)
@@ -62,6 +63,17 @@ func (v *service) serve(ctx, stopping context.Context) {
 		}
 	}
 	job.run(ctx, reader, log)
+}
+
+// tell tells the peer its place. Its turn may come meanwhile: one that doesn't read mustn't keep it for ever.
+func (v *service) tell(before int) error {
+	_ = v.stream.SetWriteDeadline(time.Now().Add(v.server.Timeout)) // fails only on a stream that has ended, as the write does
+	err := protocol.Write(v.stream, &protocol.Queued{Before: uint32(before)})
+	_ = v.stream.SetWriteDeadline(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &protocol.Refuse{Code: protocol.CodeTimeout}
+	}
+	return err
 }
 
 // authorise finds the repository and checks that the peer may do what it asks for.
@@ -98,6 +110,10 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 func (v *service) refuse(log *slog.Logger, err error) {
 	var refusal *protocol.Refuse
 	switch {
+	case v.stream.Context().Err() != nil: // there is nobody to tell
+		log.Info("given up by the peer", "err", v.client.conn.Explain(context.Cause(v.stream.Context())))
+		v.cancel(protocol.CodeCancelled)
+		return
 	case errors.As(err, &refusal):
 		log.Info("refused", "err", err)
 	case errors.Is(err, schedule.ErrBusy):
@@ -110,6 +126,8 @@ func (v *service) refuse(log *slog.Logger, err error) {
 	_ = v.stream.SetWriteDeadline(time.Now().Add(refusalGrace)) // a peer that is gone isn't waited for
 	if protocol.Write(v.stream, refusal) == nil {
 		_ = v.stream.Close() // it has been told
+	} else {
+		v.stream.CancelWrite(transport.StreamCode(refusal.Code))
 	}
 	v.stream.CancelRead(transport.StreamCode(refusal.Code))
 }
