@@ -3,6 +3,7 @@
 
 GO       ?= go
 FUZZTIME ?= 10s
+MINUTES  ?= 2
 PREFIX   ?= /usr/local
 BIN      := $(CURDIR)/bin/git-remote-xmpp
 
@@ -12,7 +13,7 @@ REQUIRE_SERVERS ?= 1
 endif
 TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench fuzz cross install clean
+.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench soak fuzz cross install clean
 
 all: build
 
@@ -60,6 +61,10 @@ demo: build
 
 bench: deps build
 	$(TEST_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 10m ./integration
+
+# Many clients, random pushes, fetches and kills, for so long.
+soak: deps build
+	$(TEST_ENV) SOAK_SECONDS=$$(($(MINUTES) * 60)) PROPERTY_SECONDS=60 $(GO) test -run '^(TestSoak|TestCrowd)$$' -v -count=1 -p 1 -timeout $$(($(MINUTES) + 15))m ./internal/serve ./integration
 
 # Each fuzz target for FUZZTIME. Their seeds run in `make test`.
 fuzz:
