@@ -13,8 +13,13 @@ import (
 	"time"
 )
 
-// soakKillWithin is the latest moment of a command at which it is killed. Most take less.
-const soakKillWithin = 500 * time.Millisecond
+const (
+	// soakKillWithin is the latest moment of a command at which it is killed. Most take less.
+	soakKillWithin = 500 * time.Millisecond
+	// soakSlow is how long a command may take before it is worth a line, soakMost how long at most: nothing waits longer than for some that were killed.
+	soakSlow = 8 * time.Second
+	soakMost = 40 * time.Second
+)
 
 // A victim is what is killed of a command: git, the helper, or both with all that they have started.
 type victim int
@@ -133,7 +138,7 @@ func (c *soakClient) run(f fault, args ...string) (r result, killed bool, err er
 	if f.after > 0 {
 		shot = time.After(f.after)
 	}
-	end := time.After(deadline)
+	end := time.After(soakMost)
 	for running := true; running; {
 		select {
 		case <-s.ended:
@@ -150,6 +155,9 @@ func (c *soakClient) run(f fault, args ...string) (r result, killed bool, err er
 	if killed {
 		c.count("killed")
 		return r, true, c.recover(s.cmd.Process.Pid)
+	}
+	if took := time.Since(began); took > soakSlow {
+		c.Logf("%s: git %v took %v: %s", c.branch, args, took.Round(time.Millisecond), &s.stderr)
 	}
 	c.mu.Lock()
 	c.slowest = max(c.slowest, time.Since(began))
