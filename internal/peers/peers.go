@@ -48,8 +48,10 @@ type Peer struct {
 	Resource        string            `json:"resource,omitempty"`
 	Grants          map[string]Access `json:"grants,omitempty"` // by the UUID of a repository here
 	UUIDs           []string          `json:"uuids,omitempty"`  // of repositories there
-	Added           time.Time         `json:"added"`
-	LastSeen        time.Time         `json:"lastSeen,omitzero"`
+	// Serves are the UUIDs of repositories that it served to us, the oldest first.
+	Serves   []string  `json:"serves,omitempty"`
+	Added    time.Time `json:"added"`
+	LastSeen time.Time `json:"lastSeen,omitzero"`
 }
 
 // List returns all peers, in the order in which they were added.
@@ -192,7 +194,7 @@ func (p *Peer) check() error {
 			return ErrBadUUID
 		}
 	}
-	for _, id := range p.UUIDs {
+	for _, id := range slices.Concat(p.UUIDs, p.Serves) {
 		if c, err := canonicalUUID(id); err != nil || c != id {
 			return ErrBadUUID
 		}
@@ -211,6 +213,7 @@ func (p *Peer) clone() Peer {
 	c.PinnedAddresses = slices.Clone(p.PinnedAddresses)
 	c.Pinned = len(p.PinnedAddresses) > 0
 	c.UUIDs = slices.Clone(p.UUIDs)
+	c.Serves = slices.Clone(p.Serves)
 	c.Grants = maps.Clone(p.Grants)
 	return c
 }

@@ -24,7 +24,7 @@ func Open(dir string) *Store {
 		dir:     dir,
 		peers:   document[peerList]{path: filepath.Join(dir, "peers.json")},
 		invites: document[inviteList]{path: filepath.Join(dir, "invites.json")},
-		now:     func() time.Time { return time.Now().UTC().Truncate(time.Second) },
+		now:     func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) },
 	}
 }
 
