@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"git-remote-xmpp/internal/agent"
 	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/serve"
 	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/transport"
@@ -25,14 +27,14 @@ func (s *setup) login() string {
 }
 
 // dialAgent opens a stream through serve, if that runs here. The error is an [agent.ErrDeclined] if it is ours to log in.
-func (d *dialer) dialAgent(ctx context.Context) (tunnel.Stream, error) {
+func (d *dialer) dialAgent(ctx context.Context, target client.Target) (tunnel.Stream, error) {
 	switch {
 	case d.settings.Agent == config.UseNever:
 		return nil, fmt.Errorf("%w: xmpp.agent is never", agent.ErrDeclined)
 	case d.remote.Invite != "": // its key isn't pinned yet
 		return nil, fmt.Errorf("%w: there is an invite", agent.ErrDeclined)
 	}
-	stream, err := agent.Dial(ctx, d.dirs.Runtime, agent.Request{Login: d.login(), To: d.remote.Address, Timeout: d.settings.Timeout})
+	stream, err := agent.Dial(ctx, d.dirs.Runtime, agent.Request{Login: d.login(), To: d.remote.Address, Key: target.Key.Public(), Timeout: d.settings.Timeout})
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +62,9 @@ func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint, se
 			}
 			return nil
 		},
-		Open: func(ctx context.Context, to jid.JID) (agent.Stream, string, error) {
-			stream, err := pool.Open(ctx, to)
+		Open: func(ctx context.Context, to jid.JID, key ed25519.PublicKey) (agent.Stream, string, error) {
+			known, _ := peers.KeyOf(key) // one of another length isn't known
+			stream, err := pool.Open(ctx, to, known)
 			if err != nil {
 				if errors.Is(err, client.ErrBusy) || errors.Is(err, transport.ErrServer) {
 					err = fmt.Errorf("%w: %w", agent.ErrDeclined, err)

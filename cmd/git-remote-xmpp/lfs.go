@@ -109,14 +109,16 @@ func lfsClient(ctx context.Context, d *dialer, service protocol.Service) (*lfs.C
 	}
 	open := &protocol.Open{Service: service, Repository: d.remote.Repo}
 	return &lfs.Client{
-		Dial: func(ctx context.Context) (tunnel.Stream, error) {
-			d.close() // of a connection from before nothing is left
-			stream, err := d.dial(ctx, service)
+		Dial: func(ctx context.Context, failure error) (tunnel.Stream, error) {
+			if failure == nil {
+				d.close() // of a connection from before nothing is left
+			}
+			stream, err := d.dial(ctx, service, failure)
 			if err == nil {
 				open.Client, err = local.UUID(ctx)
 			}
 			return stream, err
 		},
-		Open: open, Timeout: d.settings.Timeout, Name: displayName(d.remote), Store: lfs.Store{Dir: dir}, Log: d.log,
+		Accepted: d.accepted, Open: open, Timeout: d.settings.Timeout, Name: displayName(d.remote), Store: lfs.Store{Dir: dir}, Log: d.log,
 	}, nil
 }

@@ -16,9 +16,11 @@ import (
 func peersCommand(ctx context.Context, std stdio, args []string) error {
 	var asJSON bool
 	var access string
+	var label *string
 	rest, err := parseFlags("peers", std, args, func(flags *pflag.FlagSet) {
 		flags.BoolVar(&asJSON, "json", false, "print JSON")
 		flags.StringVar(&access, "access", "", "with set: read, write or none")
+		flags.Func("label", "with set: what to call it here", func(text string) error { label = &text; return nil })
 	})
 	if err != nil {
 		return err
@@ -30,9 +32,9 @@ func peersCommand(ctx context.Context, std stdio, args []string) error {
 	defer s.close()
 	switch {
 	case len(rest) > 0 && rest[0] == "set":
-		return s.setPeer(ctx, rest[1:], access)
-	case access != "":
-		return usagef("peers: --access goes with set")
+		return s.setPeer(ctx, rest[1:], access, label)
+	case access != "" || label != nil:
+		return usagef("peers: --access and --label go with set")
 	case len(rest) > 0 && rest[0] == "remove":
 		return s.removePeer(ctx, rest[1:])
 	case len(rest) > 1:
@@ -41,18 +43,23 @@ func peersCommand(ctx context.Context, std stdio, args []string) error {
 	return s.listPeers(ctx, std, rest, asJSON)
 }
 
-// setPeer changes what a key may do: with one repository, or with all that it has a grant for.
-func (s *setup) setPeer(ctx context.Context, args []string, access string) error {
-	if len(args) < 1 || len(args) > 2 || access == "" {
-		return usagef("peers: set KEY --access read|write|none [REPO]")
+// setPeer changes what a key may do, with one repository, or with all that it has a grant for; or what it is called.
+func (s *setup) setPeer(ctx context.Context, args []string, access string, label *string) error {
+	if len(args) < 1 || len(args) > 2 || access == "" && (label == nil || len(args) == 2) {
+		return usagef("peers: set KEY --access read|write|none [REPO], or set KEY --label TEXT")
 	}
 	to, err := peers.ParseAccess(access)
-	if err != nil {
+	if access != "" && err != nil {
 		return usagef("peers: --access %q: %v", access, err)
 	}
 	peer, err := s.store.Find(args[0])
 	if err != nil {
 		return fmt.Errorf("%s: %w", args[0], err)
+	}
+	if label != nil {
+		if err := s.store.SetLabel(ctx, peer.Key, *label); err != nil || access == "" {
+			return err
+		}
 	}
 	var ids []string
 	if len(args) == 2 {
@@ -99,6 +106,7 @@ type peerView struct {
 	Pinned    bool                    `json:"pinned"`
 	Access    map[string]peers.Access `json:"access"` // by repository UUID
 	Clients   []string                `json:"clients"`
+	Serves    []string                `json:"serves"` // UUIDs of repositories there that we have reached
 	LastSeen  time.Time               `json:"lastSeen,omitzero"`
 }
 
@@ -142,7 +150,7 @@ func printPeersJSON(std stdio, self peers.Key, list []peers.Peer, invites []peer
 		Invites []inviteView `json:"invites"`
 	}{Key: self.String(), Peers: []peerView{}, Invites: []inviteView{}}
 	for _, p := range list {
-		view.Peers = append(view.Peers, peerView{Key: p.Key.String(), Label: p.Label, Addresses: p.Addresses, Pinned: p.Pinned, Access: p.Grants, Clients: p.UUIDs, LastSeen: p.LastSeen})
+		view.Peers = append(view.Peers, peerView{Key: p.Key.String(), Label: p.Label, Addresses: p.Addresses, Pinned: p.Pinned, Access: p.Grants, Clients: p.UUIDs, Serves: p.Serves, LastSeen: p.LastSeen})
 	}
 	for _, i := range invites {
 		view.Invites = append(view.Invites, inviteView{i.RepoName, i.RepoUUID, i.Access, i.Label, i.Expires})
@@ -178,6 +186,9 @@ func accessText(p peers.Peer) string {
 	}
 	if p.Pinned {
 		parts = append(parts, "pinned")
+	}
+	if n := len(p.Serves); n > 0 {
+		parts = append(parts, fmt.Sprintf("serves: %d", n))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -17,7 +17,7 @@ import (
 
 const (
 	// version is that of the frames. Both ends are the same program, of two releases at worst: no version but this is understood.
-	version = 1
+	version = 2
 	// maxClients is how many processes an agent works for at once.
 	maxClients = 64
 	// maxDataBytes is the most that a frame carries: a frame of protocol's fits.

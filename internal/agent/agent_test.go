@@ -3,6 +3,7 @@ package agent_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"io"
 	"net"
@@ -174,7 +175,7 @@ func TestManyClients(t *testing.T) {
 // A client whose context ends while the peer is being looked for returns, and the search is called off.
 func TestDialCalledOff(t *testing.T) {
 	opening, calledOff := make(chan struct{}), make(chan struct{})
-	f := start(t, &agent.Server{Open: func(ctx context.Context, _ jid.JID) (agent.Stream, string, error) {
+	f := start(t, &agent.Server{Open: func(ctx context.Context, _ jid.JID, _ ed25519.PublicKey) (agent.Stream, string, error) {
 		close(opening)
 		<-ctx.Done()
 		close(calledOff)

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"io"
 	"net"
@@ -17,7 +18,7 @@ import (
 // Who is set up otherwise, or talks to an agent that can't do it now, is sent away before anything is opened.
 func TestDeclined(t *testing.T) {
 	f := start(t, &agent.Server{})
-	if _, err := agent.Dial(t.Context(), f.dir, agent.Request{Login: "carol", To: request.To, Timeout: deadline}); !errors.Is(err, agent.ErrDeclined) {
+	if _, err := agent.Dial(t.Context(), f.dir, agent.Request{Login: "carol", To: request.To, Key: request.Key, Timeout: deadline}); !errors.Is(err, agent.ErrDeclined) {
 		t.Errorf("another login: %v", err)
 	}
 	if len(f.peers) > 0 {
@@ -27,7 +28,9 @@ func TestDeclined(t *testing.T) {
 	if _, err := agent.Dial(t.Context(), f.dir, request); !errors.Is(err, agent.ErrDeclined) || !strings.Contains(err.Error(), "offline") {
 		t.Errorf("offline: %v", err)
 	}
-	f = start(t, &agent.Server{Open: func(context.Context, jid.JID) (agent.Stream, string, error) { return nil, "", agent.ErrDeclined }})
+	f = start(t, &agent.Server{Open: func(context.Context, jid.JID, ed25519.PublicKey) (agent.Stream, string, error) {
+		return nil, "", agent.ErrDeclined
+	}})
 	if _, err := agent.Dial(t.Context(), f.dir, request); !errors.Is(err, agent.ErrDeclined) {
 		t.Errorf("no connection left: %v", err)
 	}
@@ -38,7 +41,7 @@ func TestDeclined(t *testing.T) {
 
 // What a client may not send ends its connection, and nothing is opened for it, or its stream is cancelled.
 func TestBadClient(t *testing.T) {
-	good := string(frame(1, `{"version":1,"login":"alice","to":"bob@localhost","timeout":60000}`))
+	good := string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`))
 	for name, bytes := range map[string]string{
 		"nothing":            "",
 		"half a frame":       "\x01\x00\x00\x09{",
@@ -46,12 +49,13 @@ func TestBadClient(t *testing.T) {
 		"unknown type":       string(frame(99, "")),
 		"data at once":       string(frame(6, "x")),
 		"no json":            string(frame(1, "x")),
-		"another version":    string(frame(1, `{"version":2}`)),
-		"another login":      string(frame(1, `{"version":1,"login":"bob","to":"bob@localhost","timeout":60000}`)),
-		"full address":       string(frame(1, `{"version":1,"login":"alice","to":"bob@localhost/x","timeout":60000}`)),
-		"no timeout":         string(frame(1, `{"version":1,"login":"alice","to":"bob@localhost"}`)),
-		"endless timeout":    string(frame(1, `{"version":1,"login":"alice","to":"bob@localhost","timeout":9223372036854775807}`)),
-		"no address":         string(frame(1, `{"version":1,"login":"alice","to":"\n@@","timeout":60000}`)),
+		"another version":    string(frame(1, `{"version":1}`)),
+		"another login":      string(frame(1, `{"version":2,"login":"bob","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`)),
+		"full address":       string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost/x","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`)),
+		"no timeout":         string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`)),
+		"no key":             string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost","timeout":60000}`)),
+		"endless timeout":    string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":9223372036854775807}`)),
+		"no address":         string(frame(1, `{"version":2,"login":"alice","to":"\n@@","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`)),
 		"request twice":      good + good,
 		"data too large":     good + "\x06\x01\x00\x00",
 		"data after the end": good + string(frame(7, "")) + string(frame(6, "x")),

@@ -36,7 +36,7 @@ func TestFailures(t *testing.T) {
 			t.Run(name+" "+when, func(t *testing.T) {
 				s := &agent.Server{}
 				if when == "opening" {
-					s.Open = func(context.Context, jid.JID) (agent.Stream, string, error) { return nil, "", want }
+					s.Open = func(context.Context, jid.JID, ed25519.PublicKey) (agent.Stream, string, error) { return nil, "", want }
 				}
 				f := start(t, s)
 				c, err := agent.Dial(t.Context(), f.dir, request)
@@ -81,7 +81,7 @@ func sameError(t *testing.T, got, want error) {
 
 // What an agent says is fit for a terminal.
 func TestTextsAreCleaned(t *testing.T) {
-	f := start(t, &agent.Server{Open: func(context.Context, jid.JID) (agent.Stream, string, error) {
+	f := start(t, &agent.Server{Open: func(context.Context, jid.JID, ed25519.PublicKey) (agent.Stream, string, error) {
 		return nil, "", errors.New("\x1b[31mred\nline\xff" + strings.Repeat("x", 5000))
 	}})
 	_, err := agent.Dial(t.Context(), f.dir, request)

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -24,7 +25,7 @@ const (
 	peersJID = "bob@localhost/git-1"
 )
 
-var request = agent.Request{Login: login, To: jid.MustParse("bob@localhost"), Timeout: deadline}
+var request = agent.Request{Login: login, To: jid.MustParse("bob@localhost"), Key: make(ed25519.PublicKey, ed25519.PublicKeySize), Timeout: deadline}
 
 // A peer is the far end of a stream that the agent opened: pipes, as narrow as they can be.
 type peer struct {
@@ -109,7 +110,7 @@ func start(t *testing.T, s *agent.Server) *fixture {
 		s.Ready = func(context.Context) error { return nil }
 	}
 	if s.Open == nil {
-		s.Open = func(context.Context, jid.JID) (agent.Stream, string, error) {
+		s.Open = func(context.Context, jid.JID, ed25519.PublicKey) (agent.Stream, string, error) {
 			stream, peer := newStream()
 			f.peers <- peer
 			return stream, peersJID, nil

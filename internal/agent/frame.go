@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -82,7 +83,8 @@ func readFrame(r io.Reader, buf []byte) (frameType, []byte, error) {
 type Request struct {
 	// Login is what client and agent must have in common: who they are, and how they are logged in.
 	Login string
-	To    jid.JID // bare
+	To    jid.JID           // bare
+	Key   ed25519.PublicKey // of the peer there
 	// Timeout is how long the client may not read what there is for it, or not hang up.
 	Timeout time.Duration
 }
@@ -92,6 +94,7 @@ type request struct {
 	Version int    `json:"version"`
 	Login   string `json:"login"`
 	To      string `json:"to"`
+	Key     []byte `json:"key"`
 	Timeout int64  `json:"timeout"` // milliseconds
 }
 
@@ -99,7 +102,7 @@ type request struct {
 const maxTimeout = 24 * time.Hour
 
 func (r Request) encode() []byte {
-	return mustJSON(request{Version: version, Login: r.Login, To: r.To.String(), Timeout: r.Timeout.Milliseconds()})
+	return mustJSON(request{Version: version, Login: r.Login, To: r.To.String(), Key: r.Key, Timeout: r.Timeout.Milliseconds()})
 }
 
 // decodeRequest reads a request; nothing but the version counts in one of another version.
@@ -115,10 +118,13 @@ func decodeRequest(payload []byte) (Request, error) {
 	if err != nil || to.Localpart() == "" || to.Resourcepart() != "" {
 		return Request{}, fmt.Errorf("%w: no address", errMalformed)
 	}
+	if len(r.Key) != ed25519.PublicKeySize {
+		return Request{}, fmt.Errorf("%w: key", errMalformed)
+	}
 	if r.Timeout < 1 || r.Timeout > maxTimeout.Milliseconds() {
 		return Request{}, fmt.Errorf("%w: timeout", errMalformed)
 	}
-	return Request{r.Login, to, time.Duration(r.Timeout) * time.Millisecond}, nil
+	return Request{r.Login, to, r.Key, time.Duration(r.Timeout) * time.Millisecond}, nil
 }
 
 func encodeCode(code protocol.Code) []byte { return binary.BigEndian.AppendUint32(nil, uint32(code)) }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"errors"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 
 // Whatever comes is understood or refused; what is understood can be printed, and keeps to the limits.
 func FuzzFrames(f *testing.F) {
-	f.Add(appendFrame(nil, typeRequest, Request{"alice", jid.MustParse("bob@localhost"), time.Second}.encode()))
+	f.Add(appendFrame(nil, typeRequest, Request{"alice", jid.MustParse("bob@localhost"), make(ed25519.PublicKey, ed25519.PublicKeySize), time.Second}.encode()))
 	f.Add(appendFrame(nil, typeFailed, encodeFailure(&protocol.Refuse{Code: protocol.CodeBusy, Text: "busy"})))
 	f.Add(appendFrame(nil, typeFailed, encodeFailure(errors.New("one\nline"))))
 	f.Add(appendFrame(nil, typeCancel, encodeCode(protocol.CodeTimeout)))

@@ -3,6 +3,7 @@ package agent
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,8 +23,8 @@ type Server struct {
 	Login string
 	// Ready says why no stream can be opened now; nil if it can. The clients then do without us.
 	Ready func(ctx context.Context) error
-	// Open opens a stream to the peers behind an address and tells the full JID of the one it found. An [ErrDeclined] sends the client away.
-	Open func(ctx context.Context, to jid.JID) (stream Stream, peer string, err error)
+	// Open opens a stream to the peer with a key behind an address and tells its full JID. An [ErrDeclined] sends the client away.
+	Open func(ctx context.Context, to jid.JID, key ed25519.PublicKey) (stream Stream, peer string, err error)
 	// Status is a JSON document that says what we are doing; nil if there is nothing to say.
 	Status func(ctx context.Context) ([]byte, error)
 	Log    *slog.Logger
@@ -95,7 +96,7 @@ func (s *Server) handle(running, stopping context.Context, conn *net.UnixConn) {
 	r := newRelay(conn, in, request.Timeout)
 	defer r.stop() // whatever happens, nothing of it is left
 	r.start(cancel)
-	stream, peer, err := s.Open(ctx, request.To)
+	stream, peer, err := s.Open(ctx, request.To, request.Key)
 	if err == nil && stopping.Err() != nil {
 		stream.Close()
 		err = fmt.Errorf("%w: it is stopping", ErrDeclined)

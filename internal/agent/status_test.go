@@ -3,6 +3,7 @@ package agent_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net"
@@ -82,7 +83,9 @@ func TestStatusCalledOff(t *testing.T) {
 	asked := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
 	f := start(t, &agent.Server{
-		Open: func(context.Context, jid.JID) (agent.Stream, string, error) { return nil, "", agent.ErrDeclined },
+		Open: func(context.Context, jid.JID, ed25519.PublicKey) (agent.Stream, string, error) {
+			return nil, "", agent.ErrDeclined
+		},
 		Status: func(ctx context.Context) ([]byte, error) {
 			close(asked)
 			<-ctx.Done()

@@ -1,5 +1,5 @@
-// Package client connects to a peer that serves: it finds out which key and which
-// full JID stand behind an address, shows an invite, and exchanges hellos.
+// Package client connects to a peer that serves: it finds out which keys and which
+// full JIDs stand behind an address, shows an invite, and exchanges hellos.
 //
 // It knows nothing of git, of what the streams carry or of how the user is told.
 package client
@@ -39,7 +39,6 @@ type Options struct {
 	Store    *peers.Store
 	Account  jid.JID // ours, bare
 	Address  jid.JID // theirs, bare
-	Invite   string  // the text of an invite; empty: none
 	Software string  // name and version
 }
 
@@ -53,73 +52,19 @@ type Session struct {
 	refusal error // why there is no hello
 }
 
-// candidate is a key that may stand behind the address.
-type candidate struct {
-	key      peers.Key
-	resource string
-	secret   *peers.Secret
-}
-
-// Connect connects to the first of the peers behind an address that is online, the one seen last
-// first. With an invite it returns when the invite has been taken and the peer's key is pinned.
-func Connect(ctx context.Context, o Options) (*Session, error) {
-	list, err := candidates(o)
-	if err != nil {
-		return nil, err
-	}
-	var failures []error
-	for _, c := range list {
-		s, err := o.connect(ctx, c)
-		if err == nil {
-			return s, nil
-		}
-		failures = append(failures, err)
-		if !errors.Is(err, transport.ErrNobody) {
-			break
-		}
-	}
-	if len(failures) > 1 && errors.Is(failures[len(failures)-1], transport.ErrNobody) {
-		return nil, fmt.Errorf("none of the %d peers known at %s: %w", len(failures), o.Address, failures[0])
-	}
-	return nil, failures[len(failures)-1]
-}
-
-func candidates(o Options) ([]candidate, error) {
-	if o.Invite != "" {
-		token, err := peers.ParseToken(o.Invite)
-		if err != nil {
-			return nil, err
-		}
-		return []candidate{{token.Key, peers.ResourceName(token.Resource), &token.Secret}}, nil
-	}
-	pinned, err := o.Store.Pinned(o.Address.String())
-	if err != nil {
-		return nil, err
-	}
-	var list []candidate
-	for _, p := range pinned {
-		if p.Resource != "" {
-			list = append(list, candidate{key: p.Key, resource: p.Resource})
-		}
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("%w for %s: ask for an invite there (git-remote-xmpp invite) and clone or fetch with its URL once", ErrNoKey, o.Address)
-	}
-	return list, nil
-}
-
-func (o Options) connect(ctx context.Context, c candidate) (*Session, error) {
-	to, err := o.Address.WithResource(c.resource)
+// Connect connects to a peer. With an invite it returns when the invite has been taken and the peer's key is pinned.
+func Connect(ctx context.Context, o Options, target Target) (*Session, error) {
+	to, err := o.Address.WithResource(target.resource)
 	if err != nil {
 		return nil, err
 	}
 	hello := &protocol.Hello{Major: protocol.Major, Minor: protocol.Minor, Software: o.Software}
 	var tag []byte
-	if c.secret != nil {
-		tag = peers.KnockTag(*c.secret, o.Account.String())
-		hello.Invite = c.secret[:]
+	if target.secret != nil {
+		tag = peers.KnockTag(*target.secret, o.Account.String())
+		hello.Invite = target.secret[:]
 	}
-	conn, err := o.Dialer.Dial(ctx, to, c.key.Public(), tag)
+	conn, err := o.Dialer.Dial(ctx, to, target.Key.Public(), tag)
 	if err != nil {
 		return nil, err
 	}
@@ -133,14 +78,14 @@ func (o Options) connect(ctx context.Context, c candidate) (*Session, error) {
 		return nil, conn.Explain(err)
 	}
 	s.tasks.Go(func() { s.readHello(control) })
-	if c.secret == nil {
+	if target.secret == nil {
 		return s, nil
 	}
 	if err := s.awaitHello(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}
-	if err := o.Store.Pin(ctx, c.key, o.Address.String(), c.resource, ""); err != nil {
+	if err := o.Store.Pin(ctx, target.Key, o.Address.String(), target.resource, ""); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("keep the key of %s: %w", o.Address, err)
 	}

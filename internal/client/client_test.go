@@ -111,13 +111,28 @@ func (w *world) pin(key peers.Key, id [8]byte) {
 func (w *world) connect(invite string) (*client.Session, error) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
 	defer cancel()
-	s, err := client.Connect(ctx, client.Options{
-		Dialer: w.alice, Store: w.store, Account: jid.MustParse("alice@localhost"), Address: jid.MustParse("bob@localhost"), Invite: invite, Software: "test",
-	})
-	if err == nil {
-		w.t.Cleanup(s.Close)
+	search, err := client.NewSearch(w.store, bobsAddress, "")
+	if invite != "" {
+		search, err = client.NewInviteSearch(bobsAddress, invite)
 	}
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	var s *client.Session
+	for {
+		var target client.Target
+		if target, err = search.Next(err); err != nil {
+			return nil, err
+		}
+		s, err = client.Connect(ctx, client.Options{
+			Dialer: w.alice, Store: w.store, Account: jid.MustParse("alice@localhost"), Address: bobsAddress, Software: "test",
+		}, target)
+		if err == nil {
+			break
+		}
+	}
+	w.t.Cleanup(s.Close)
+	return s, nil
 }
 
 var hello = &protocol.Hello{Major: protocol.Major}

@@ -37,28 +37,23 @@ type Pool struct {
 	conns []*pooled
 }
 
-// NewPool returns a pool whose connections are made as o says; its address and invite don't count.
+// NewPool returns a pool whose connections are made as o says; its address doesn't count.
 func NewPool(o Options) *Pool {
 	p := &Pool{options: o, keepFor: keepFor}
-	p.options.Invite = ""
 	p.running, p.stop = context.WithCancel(context.Background())
 	return p
 }
 
-// Open opens a stream to the first of the peers behind an address that is online, as [Connect] does.
-func (p *Pool) Open(ctx context.Context, address jid.JID) (*PooledStream, error) {
-	keys, err := p.keys(address)
-	if err != nil {
-		return nil, err
-	}
+// Open opens a stream to the peer with a key, which must be known at the address.
+func (p *Pool) Open(ctx context.Context, address jid.JID, key peers.Key) (*PooledStream, error) {
 	for {
-		c, reused, err := p.take(address, keys)
+		c, reused, err := p.take(address, key)
 		if err != nil {
 			return nil, err
 		}
 		stream, err := c.open(ctx)
 		if err == nil {
-			return newPooledStream(p, address, stream, c, reused), nil
+			return newPooledStream(p, stream, c, reused), nil
 		}
 		alive := c.alive()
 		p.release(c)
@@ -69,9 +64,13 @@ func (p *Pool) Open(ctx context.Context, address jid.JID) (*PooledStream, error)
 }
 
 // openNew opens a stream on a connection of its own.
-func (p *Pool) openNew(ctx context.Context, address jid.JID) (*Stream, *pooled, error) {
+func (p *Pool) openNew(ctx context.Context, address jid.JID, key peers.Key) (*Stream, *pooled, error) {
+	target, err := p.target(address, key)
+	if err != nil {
+		return nil, nil, err
+	}
 	p.mu.Lock()
-	c, err := p.dialLocked(address)
+	c, err := p.dialLocked(address, target)
 	p.mu.Unlock()
 	if err != nil {
 		return nil, nil, err
@@ -84,30 +83,38 @@ func (p *Pool) openNew(ctx context.Context, address jid.JID) (*Stream, *pooled, 
 	return stream, c, nil
 }
 
-// keys are those that are trusted at an address now.
-func (p *Pool) keys(address jid.JID) (keys []peers.Key, err error) {
-	pinned, err := p.options.Store.Pinned(address.String())
-	for _, peer := range pinned {
-		keys = append(keys, peer.Key)
+// target is the peer with a key, if that is trusted at an address now.
+func (p *Pool) target(address jid.JID, key peers.Key) (Target, error) {
+	s, err := NewSearch(p.options.Store, address, "")
+	if err != nil {
+		return Target{}, err
 	}
-	return keys, err
+	i := slices.IndexFunc(s.targets, func(t Target) bool { return t.Key == key })
+	if i < 0 {
+		return Target{}, noKey(address)
+	}
+	return s.targets[i], nil
 }
 
 // take finds a connection for one more stream, or begins to make one. The caller releases it.
-func (p *Pool) take(address jid.JID, keys []peers.Key) (c *pooled, reused bool, err error) {
+func (p *Pool) take(address jid.JID, key peers.Key) (c *pooled, reused bool, err error) {
+	target, err := p.target(address, key)
+	if err != nil {
+		return nil, false, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, other := range slices.Clone(p.conns) {
 		switch {
-		case !other.address.Equal(address):
-		case other.streams == 0 && other.isReady() && !other.usable(keys, p.keepFor):
+		case !other.address.Equal(address) || other.target.Key != key:
+		case other.streams == 0 && other.isReady() && !other.usable(p.keepFor):
 			p.dropLocked(other) // a peer that went away may come back, but not to the same connection
-		case other.usable(keys, p.keepFor) && (c == nil || other.streams < c.streams):
+		case other.usable(p.keepFor) && (c == nil || other.streams < c.streams):
 			c = other
 		}
 	}
 	if c == nil {
-		c, err = p.dialLocked(address)
+		c, err = p.dialLocked(address, target)
 		return c, false, err
 	}
 	if c.timer != nil {
@@ -118,7 +125,7 @@ func (p *Pool) take(address jid.JID, keys []peers.Key) (c *pooled, reused bool, 
 }
 
 // dialLocked begins to make a connection. The longest unused one makes room if need be.
-func (p *Pool) dialLocked(address jid.JID) (*pooled, error) {
+func (p *Pool) dialLocked(address jid.JID, target Target) (*pooled, error) {
 	if p.running.Err() != nil {
 		return nil, ErrBusy
 	}
@@ -126,7 +133,7 @@ func (p *Pool) dialLocked(address jid.JID) (*pooled, error) {
 		return nil, ErrBusy
 	}
 	ctx, cancel := context.WithCancel(p.running)
-	c := &pooled{address: address, cancel: cancel, ready: make(chan struct{}), streams: 1}
+	c := &pooled{address: address, target: target, cancel: cancel, ready: make(chan struct{}), streams: 1}
 	p.conns = append(p.conns, c)
 	p.tasks.Go(func() {
 		defer cancel()
@@ -163,7 +170,7 @@ func (p *Pool) forgetLocked(c *pooled) {
 func (p *Pool) run(ctx context.Context, c *pooled) {
 	o := p.options
 	o.Address = c.address
-	session, err := Connect(ctx, o)
+	session, err := Connect(ctx, o, c.target)
 	p.mu.Lock()
 	c.session, c.err = session, err
 	c.made = time.Now()

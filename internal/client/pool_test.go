@@ -78,11 +78,11 @@ func (w *world) pool(dialer client.Dialer, keepFor time.Duration) *client.Pool {
 }
 
 // open opens a stream and has it echo.
-func (w *world) open(p *client.Pool) *client.PooledStream {
+func (w *world) open(p *client.Pool, h *host) *client.PooledStream {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
 	defer cancel()
-	s, err := p.Open(ctx, bobsAddress)
+	s, err := p.Open(ctx, bobsAddress, h.key)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -101,24 +101,24 @@ func TestPoolUsesConnectionsAgain(t *testing.T) {
 	bob := w.echoes([8]byte{1})
 	p := w.pool(w.alice, time.Minute)
 	for range 3 {
-		w.open(p).Close()
+		w.open(p, bob).Close()
 	}
 	began := time.Now()
-	first, second := w.open(p), w.open(p)
+	first, second := w.open(p, bob), w.open(p, bob)
 	if n := len(bob.conns); n != 1 {
 		t.Errorf("%d connections for one stream after the other, and two at once; want 1", n)
 	}
 	if list := p.Connections(); len(list) != 1 || list[0].Key != bob.key || !list[0].Peer.Equal(first.Peer()) || list[0].Streams != 2 || list[0].Since.After(began) {
 		t.Errorf("connections: %+v", list)
 	}
-	third := w.open(p)
+	third := w.open(p, bob)
 	if n := len(bob.conns); n != 2 {
 		t.Errorf("%d connections for three streams, want 2", n)
 	}
 	for _, s := range []*client.PooledStream{first, second, third} {
 		s.Close()
 	}
-	w.open(p)
+	w.open(p, bob)
 	if n := len(bob.conns); n != 2 {
 		t.Errorf("%d connections, want no new one", n)
 	}
@@ -134,7 +134,7 @@ func TestPoolManyAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 10 {
 		all.Go(func() {
-			s, err := p.Open(ctx, bobsAddress)
+			s, err := p.Open(ctx, bobsAddress, bob.key)
 			if err != nil {
 				t.Error(err)
 				return
@@ -183,15 +183,15 @@ func TestPoolReplacesConnections(t *testing.T) {
 				keepFor = 10 * time.Millisecond
 			}
 			p := w.pool(w.alice, keepFor)
-			w.open(p).Close()
+			w.open(p, bob).Close()
 			end(w, bob)
 			if name == "another key" {
-				if _, err := p.Open(t.Context(), bobsAddress); !errors.Is(err, client.ErrNoKey) {
+				if _, err := p.Open(t.Context(), bobsAddress, bob.key); !errors.Is(err, client.ErrNoKey) {
 					t.Errorf("open: %v", err)
 				}
 				return
 			}
-			w.open(p)
+			w.open(p, bob)
 			if n := len(bob.conns); n != 2 {
 				t.Errorf("%d connections, want a second", n)
 			}
@@ -220,7 +220,7 @@ func TestPoolIsBounded(t *testing.T) {
 	failed := make(chan error, 200)
 	for range 200 {
 		go func() {
-			_, err := p.Open(ctx, bobsAddress)
+			_, err := p.Open(ctx, bobsAddress, peers.Key{1})
 			failed <- err
 		}()
 	}

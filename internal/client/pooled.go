@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 // A pooled is a connection of a pool, or one that is being made.
 type pooled struct {
 	address jid.JID
+	target  Target
 	cancel  context.CancelFunc // ends it, also while it is being made
 	ready   chan struct{}      // closed when session or err is set
 
@@ -42,17 +42,14 @@ func (c *pooled) alive() bool {
 }
 
 // usable tells whether one more stream may go over a connection, or will when it is there.
-func (c *pooled) usable(keys []peers.Key, keepFor time.Duration) bool {
+func (c *pooled) usable(keepFor time.Duration) bool {
 	switch {
 	case c.streams >= maxShared:
 		return false
 	case !c.isReady():
 		return true
-	case !c.alive() || c.streams == 0 && time.Since(c.since) > keepFor:
-		return false
 	}
-	key, ok := peers.KeyOf(c.session.conn.Key())
-	return ok && slices.Contains(keys, key)
+	return c.alive() && (c.streams > 0 || time.Since(c.since) <= keepFor)
 }
 
 func (c *pooled) open(ctx context.Context) (*Stream, error) {
@@ -80,6 +77,7 @@ const maxEarlyBytes = protocol.MaxControlBytes + 16
 type PooledStream struct {
 	pool    *Pool
 	address jid.JID
+	key     peers.Key
 	running context.Context // until the stream is given up
 	stop    context.CancelFunc
 
@@ -93,8 +91,8 @@ type PooledStream struct {
 	movable bool
 }
 
-func newPooledStream(p *Pool, address jid.JID, stream *Stream, c *pooled, reused bool) *PooledStream {
-	s := &PooledStream{pool: p, address: address, stream: stream, conn: c, movable: reused}
+func newPooledStream(p *Pool, stream *Stream, c *pooled, reused bool) *PooledStream {
+	s := &PooledStream{pool: p, address: c.address, key: c.target.Key, stream: stream, conn: c, movable: reused}
 	s.running, s.stop = context.WithCancel(p.running)
 	return s
 }
@@ -142,7 +140,7 @@ func (s *PooledStream) move(cause error) error {
 		return cause
 	}
 	s.stay()
-	stream, c, err := s.pool.openNew(s.running, s.address)
+	stream, c, err := s.pool.openNew(s.running, s.address, s.key)
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,10 @@ type Helper struct {
 	In  io.Reader // git's commands, then the data of a service
 	Out io.Writer // answers to git, then the data of a service
 	Err io.Writer // lines for people
-	// Dial opens a stream to the peer. It is called once, when git wants a service.
-	Dial func(ctx context.Context, service protocol.Service) (tunnel.Stream, error)
+	// Dial opens a stream to a peer when git wants a service; told why that one didn't accept, to the next, or it returns why there is none.
+	Dial func(ctx context.Context, service protocol.Service, failure error) (tunnel.Stream, error)
+	// Accepted hears that the peer of the last stream serves what was asked for. It may be nil.
+	Accepted func(ctx context.Context, accept *protocol.Accept)
 	// Open is what to ask the peer for, read when Dial has returned; the service is filled in.
 	Open protocol.Open
 	// Rewrite copies the advertisement of receive-pack from in to out in the form that git shall see, and
@@ -111,17 +113,13 @@ func (h *Helper) connect(ctx context.Context, in io.Reader, service protocol.Ser
 	if !service.OfGit() {
 		return fmt.Errorf("%w: service %q", ErrUsage, service)
 	}
-	stream, err := h.Dial(ctx, service)
+	t, accept, err := h.open(ctx, service)
 	if err != nil {
 		return h.refused(err)
 	}
-	t := tunnel.New(ctx, stream, h.Timeout)
 	defer t.Stop()
-	open := h.Open
-	open.Service = service
-	accept, err := h.open(t, &open)
-	if err != nil {
-		return h.refused(t.Explain(err))
+	if h.Accepted != nil {
+		h.Accepted(ctx, accept)
 	}
 	if err := h.answer("\n"); err != nil {
 		return err
@@ -134,13 +132,15 @@ func (h *Helper) connect(ctx context.Context, in io.Reader, service protocol.Ser
 }
 
 // open asks for the service and waits for its turn.
-func (h *Helper) open(t *tunnel.Tunnel, open *protocol.Open) (*protocol.Accept, error) {
+func (h *Helper) open(ctx context.Context, service protocol.Service) (*tunnel.Tunnel, *protocol.Accept, error) {
+	h.Open.Service = service
+	dial := func(ctx context.Context, failure error) (tunnel.Stream, error) { return h.Dial(ctx, service, failure) }
 	told := uint32(0)
-	return t.Open(open, func(before uint32) {
+	return tunnel.Find(ctx, dial, h.Timeout, &h.Open, func(before uint32) {
 		if before != told {
 			told = before
 			one, many := "fetch", "fetches"
-			if open.Service == protocol.ReceivePack {
+			if service == protocol.ReceivePack {
 				one, many = "push", "pushes"
 			}
 			fmt.Fprintf(h.Err, "waiting: %s before this one\n", counted(before, one, many))

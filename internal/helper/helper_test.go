@@ -63,7 +63,9 @@ func runTo(t *testing.T, h *helper.Helper, input io.Reader, out io.Writer, peer 
 	var errs bytes.Buffer
 	h.In, h.Out, h.Err = input, out, &errs
 	if h.Dial == nil {
-		h.Dial = func(context.Context, protocol.Service) (tunnel.Stream, error) { return stream, nil }
+		h.Dial = func(_ context.Context, _ protocol.Service, failure error) (tunnel.Stream, error) {
+			return stream, failure
+		}
 	}
 	if h.Timeout == 0 {
 		h.Timeout = time.Minute
@@ -146,7 +148,7 @@ func TestRefusalIsToldByGit(t *testing.T) {
 // Without the empty line git stays silent, and the error is ours to tell.
 func TestDialFails(t *testing.T) {
 	broken := errors.New("broken")
-	h := &helper.Helper{Dial: func(context.Context, protocol.Service) (tunnel.Stream, error) { return nil, broken }}
+	h := &helper.Helper{Dial: func(context.Context, protocol.Service, error) (tunnel.Stream, error) { return nil, broken }}
 	out, _, _, err := run(t, h, strings.NewReader("connect git-upload-pack\n"), nil)
 	if !errors.Is(err, broken) || out != "" {
 		t.Errorf("%q, %v", out, err)
@@ -251,7 +253,7 @@ func TestInterrupt(t *testing.T) {
 	down, downPeer := net.Pipe()
 	stream := &fakeStream{Conn: down, writes: discard{}}
 	h := &helper.Helper{In: io.MultiReader(strings.NewReader("connect git-upload-pack\n"), git), Out: io.Discard, Err: io.Discard, Timeout: time.Minute,
-		Dial: func(context.Context, protocol.Service) (tunnel.Stream, error) { return stream, nil }}
+		Dial: func(context.Context, protocol.Service, error) (tunnel.Stream, error) { return stream, nil }}
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
 	send(t, downPeer, accept, protocol.Data("x"))

@@ -17,8 +17,11 @@ const closeGrace = 2 * time.Second
 
 // A Client transfers objects from or to a peer, one after the other, on one stream while that lasts.
 type Client struct {
-	// Dial opens a stream to the peer. It is called again when a stream has ended.
-	Dial func(ctx context.Context) (tunnel.Stream, error)
+	// Dial opens a stream to a peer; told why that one didn't accept, to the next, or it returns why there is none. It is called again when a
+	// stream has ended.
+	Dial func(ctx context.Context, failure error) (tunnel.Stream, error)
+	// Accepted hears that the peer of the last stream serves what was asked for. It may be nil.
+	Accepted func(ctx context.Context, accept *protocol.Accept)
 	// Open is what to ask the peer for, read when Dial has returned.
 	Open *protocol.Open
 	// Timeout is how long a transfer may go without progress.
@@ -42,14 +45,14 @@ func (c *Client) Connect(ctx context.Context) error {
 }
 
 func (c *Client) connect(ctx context.Context) error {
-	stream, err := c.Dial(ctx)
-	if err != nil {
-		return err
+	dial := func(ctx context.Context, failure error) (tunnel.Stream, error) {
+		if failure != nil {
+			failure = fmt.Errorf("%s: %w", c.Name, failure)
+		}
+		return c.Dial(ctx, failure)
 	}
-	t := tunnel.New(ctx, stream, c.Timeout)
-	if _, err := t.Open(c.Open, func(uint32) {}); err != nil {
-		err = fmt.Errorf("%s: %w", c.Name, t.Explain(err))
-		t.Stop()
+	t, accept, err := tunnel.Find(ctx, dial, c.Timeout, c.Open, func(uint32) {})
+	if err != nil {
 		if errors.Is(err, protocol.CodeProtocol) {
 			err = fmt.Errorf("%w: is git-remote-xmpp there too old for Git LFS?", err)
 		}
@@ -57,6 +60,9 @@ func (c *Client) connect(ctx context.Context) error {
 	}
 	t.Pause()
 	c.tunnel = t
+	if c.Accepted != nil {
+		c.Accepted(ctx, accept)
+	}
 	return nil
 }
 

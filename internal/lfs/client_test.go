@@ -56,7 +56,10 @@ type peer struct {
 	dials   int
 }
 
-func (p *peer) dial(context.Context) (tunnel.Stream, error) {
+func (p *peer) dial(_ context.Context, failure error) (tunnel.Stream, error) {
+	if failure != nil {
+		return nil, failure
+	}
 	if p.dials == len(p.streams) {
 		return nil, errors.New("nobody there")
 	}
@@ -244,7 +247,7 @@ func TestStreamEndedBetweenObjects(t *testing.T) {
 // A failed dial isn't repeated for each object.
 func TestNobodyThereIsFoundOutOnce(t *testing.T) {
 	calls := 0
-	client := &Client{Dial: func(context.Context) (tunnel.Stream, error) { calls++; return nil, errors.New("nobody there") }, Store: Store{t.TempDir()}}
+	client := &Client{Dial: func(context.Context, error) (tunnel.Stream, error) { calls++; return nil, errors.New("nobody there") }, Store: Store{t.TempDir()}}
 	for range 3 {
 		if _, err := download(t, client); err == nil || calls != 1 {
 			t.Errorf("%v, after %d calls", err, calls)

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"time"
+
+	"git-remote-xmpp/internal/agent"
+	"git-remote-xmpp/internal/client"
+	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/tunnel"
+	"git-remote-xmpp/protocol"
+	"git-remote-xmpp/transport"
+)
+
+// shownKeyBytes is how much of a key's fingerprint people are shown of the peer that was chosen: enough for the peers command to find it.
+const shownKeyBytes = len("SHA256:") + 8
+
+// dialer connects when git wants a service: by way of a serve that runs here, or it logs in itself.
+type dialer struct {
+	*setup
+	remote          config.Remote
+	remoteName, url string
+
+	search   *client.Search
+	target   client.Target // of the last stream
+	agent    *agent.Client
+	endpoint *transport.Endpoint
+	session  *client.Session
+}
+
+// dial opens a stream to the first of the peers behind the address that is there; told why that one didn't accept, to the next.
+func (d *dialer) dial(ctx context.Context, service protocol.Service, failure error) (stream tunnel.Stream, err error) {
+	switch {
+	case failure == nil:
+		if err := d.begin(); err != nil {
+			return nil, d.explain(err)
+		}
+	case !client.Elsewhere(failure):
+		return nil, failure
+	}
+	for {
+		d.hangUp()
+		if d.target, err = d.search.Next(failure); err != nil {
+			return nil, d.explain(err)
+		}
+		if stream, failure, err = d.dialTarget(ctx, service); failure == nil || err != nil {
+			return stream, err
+		}
+		d.log.Debug("not connected", "to", d.remote.Address.String(), "key", d.target.Key.String(), "err", failure)
+	}
+}
+
+// dialTarget opens a stream to the one peer that is to be tried now. A failure is the peer's, err is ours.
+func (d *dialer) dialTarget(ctx context.Context, service protocol.Service) (stream tunnel.Stream, failure, err error) {
+	stream, failure = d.within(ctx, func(ctx context.Context) (tunnel.Stream, error) { return d.dialAgent(ctx, d.target) })
+	if !errors.Is(failure, agent.ErrDeclined) {
+		return stream, failure, nil
+	}
+	d.log.Debug("not connected by the agent", "to", d.remote.Address.String(), "err", failure)
+	if err := d.logIn(ctx); err != nil {
+		return nil, nil, err
+	}
+	stream, failure = d.within(ctx, func(ctx context.Context) (tunnel.Stream, error) { return d.dialAlone(ctx, service) })
+	return stream, failure, nil
+}
+
+// patience is how long a peer has to answer while there is another one to try: a machine that was put to sleep is still online for its server.
+const patience = 15 * time.Second
+
+var errSilent = fmt.Errorf("%w: it doesn't answer", transport.ErrNobody)
+
+// within runs dial, with patience if there is another peer.
+func (d *dialer) within(ctx context.Context, dial func(context.Context) (tunnel.Stream, error)) (tunnel.Stream, error) {
+	if !d.search.More() {
+		return dial(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSilent)
+	defer cancel()
+	stream, err := dial(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		err = errSilent
+	}
+	return stream, err
+}
+
+// begin begins to look for a peer.
+func (d *dialer) begin() (err error) {
+	if d.remote.Invite != "" {
+		d.search, err = client.NewInviteSearch(d.remote.Address, d.remote.Invite)
+	} else {
+		d.search, err = client.NewSearch(d.store, d.remote.Address, d.remote.Repo)
+	}
+	return err
+}
+
+func (d *dialer) logIn(ctx context.Context) error {
+	if d.endpoint != nil {
+		return nil
+	}
+	resource, err := runResource()
+	if err != nil {
+		return err
+	}
+	cfg, err := d.transportConfig(ctx, resource)
+	if err != nil {
+		return err
+	}
+	d.endpoint, err = d.start(ctx, cfg)
+	return err
+}
+
+// dialAlone connects on a login of our own.
+func (d *dialer) dialAlone(ctx context.Context, service protocol.Service) (tunnel.Stream, error) {
+	var err error
+	d.session, err = client.Connect(ctx, client.Options{
+		Dialer: d.endpoint, Store: d.store, Account: d.settings.Account, Address: d.remote.Address, Software: software(),
+	}, d.target)
+	if err != nil {
+		return nil, err
+	}
+	d.log.Debug("connected", "peer", d.session.Peer().String(), "service", service.String())
+	if d.remote.Invite != "" {
+		if err := d.stripInvite(ctx); err != nil {
+			d.log.Warn("invite left in the remote's url", "err", err)
+		}
+	}
+	return d.session.Open(ctx)
+}
+
+// accepted notes what the peer serves: it is the first to be asked from now on.
+func (d *dialer) accepted(ctx context.Context, accept *protocol.Accept) {
+	if err := d.store.Served(ctx, d.target.Key, d.remote.Address.String(), accept.Repository); err != nil {
+		d.log.Warn("peer not noted as seen", "err", err)
+	}
+}
+
+// choice says which peer was chosen, if there was a choice.
+func (d *dialer) choice() string {
+	if !d.search.Choice() {
+		return ""
+	}
+	key := d.target.Key.String()[:shownKeyBytes] + "…"
+	if d.target.Label == "" {
+		return "connected to " + key + "\n"
+	}
+	return fmt.Sprintf("connected to %q (%s)\n", d.target.Label, key)
+}
+
+// explain adds what the user can do.
+func (d *dialer) explain(err error) error {
+	name := displayName(d.remote)
+	var refusal *protocol.Refuse
+	switch {
+	case errors.Is(err, transport.ErrKeyChanged) && d.remote.Invite != "":
+		return &inviteKeyError{name, err}
+	case errors.As(err, &refusal), errors.Is(err, transport.ErrKeyChanged):
+		return err
+	case errors.Is(err, transport.ErrNobody):
+		return fmt.Errorf("%s: %w: is git-remote-xmpp serve running there?", name, err)
+	case errors.Is(err, transport.ErrKnock):
+		return fmt.Errorf("%s: %w: it was mistyped or changed, or is too old: ask for a new one", name, err)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// stripInvite takes the invite, which is worthless now, out of the remote's URL.
+func (d *dialer) stripInvite(ctx context.Context) error {
+	if d.remoteName == "" || d.remoteName == d.url {
+		return nil
+	}
+	key := "remote." + d.remoteName + ".url"
+	for _, written := range []string{"xmpp::" + d.url, "xmpp://" + d.url, d.url} {
+		cmd := exec.CommandContext(ctx, "git", "config", "--local", "--fixed-value", "--replace-all", key, d.remote.WithoutInvite().String(), written)
+		has := exec.CommandContext(ctx, "git", "config", "--local", "--fixed-value", "--get", key, written)
+		if has.Run() != nil {
+			continue
+		}
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("git config %s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+func (d *dialer) close() {
+	d.hangUp()
+	if d.endpoint != nil {
+		d.endpoint.Close()
+		d.endpoint = nil
+	}
+}
+
+// hangUp ends the connection to a peer, if there is one.
+func (d *dialer) hangUp() {
+	if d.agent != nil {
+		d.agent.Close()
+		d.agent = nil
+	}
+	if d.session != nil {
+		d.session.Close()
+		d.session = nil
+	}
+}
+
+// runResource is a resource for one run.
+func runResource() (string, error) {
+	var id [6]byte
+	if _, err := io.ReadFull(rand.Reader, id[:]); err != nil {
+		return "", err
+	}
+	return "git-run-" + hex.EncodeToString(id[:]), nil
+}
