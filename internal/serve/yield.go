@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"git-remote-xmpp/internal/schedule"
@@ -40,11 +39,16 @@ func (j *job) yield(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// wanted tells whether something of the same client and side waits.
+// wanted tells whether something of the same client and side waits, of a peer that is there: a network that is
+// gone takes both away.
 func (t *turns) wanted(i schedule.Initiation) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.ContainsFunc(t.scheduler.Snapshot(), func(e schedule.Entry) bool {
-		return !e.Running && e.Client == i.Client && e.Side == i.Side
-	})
+	for ticket := range t.waiting {
+		other := t.jobs[ticket]
+		if o := other.initiation(); o.Client == i.Client && o.Side == i.Side && !other.client.conn.Away() {
+			return true
+		}
+	}
+	return false
 }
