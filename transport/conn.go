@@ -94,7 +94,7 @@ func (c *Conn) Explain(err error) error {
 	case errors.As(err, &app) && app.Remote:
 		return &ClosedError{c.peer.full, uint32(app.ErrorCode)}
 	case errors.As(err, &idle):
-		return fail(ErrLost, "nothing heard from %s for %v", c.peer.full, c.endpoint.cfg.Timeout)
+		return fail(ErrLost, "nothing heard from %s for too long", c.peer.full) // by the shorter timeout of the two ends
 	case errors.As(err, &reset):
 		return fail(ErrLost, "%s was started anew", c.peer.full)
 	}
