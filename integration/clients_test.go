@@ -167,6 +167,34 @@ func TestClientsWithDifferentRepositories(t *testing.T) {
 		watched: []string{b.laptop.proj, b.desktop.proj}}.check(t)
 }
 
+// Objects of Git LFS go to the machine that gets the push, also if that isn't the one that was seen last.
+func TestLFSObjectsGoWhereThePushGoes(t *testing.T) {
+	testserver.Require(t, testserver.GitLFS)
+	b := newMachines(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
+	b.alice.git(b.alice.dir, "lfs", "install", "--skip-repo")
+	b.alice.xmpp(b.alice.dir, "lfs", "setup")
+	b.alice.git(b.clone, "lfs", "install")
+	b.alice.git(b.clone, "lfs", "track", "*.bin")
+	b.desktop.daemon.stop() // it was seen last
+	for n, want := range []*machine{b.laptop, b.desktop} {
+		file := filepath.Join(b.clone, want.name+".bin")
+		randomFile(t, file, 100_000)
+		oid := hashFile(t, file)
+		b.alice.commit(b.clone, want.name)
+		b.push(t, "origin", want)
+		for _, m := range []*machine{b.laptop, b.desktop} {
+			_, err := os.Stat(m.lfsObject(m.proj, oid))
+			if has := err == nil; has != (m == want) {
+				t.Errorf("pushed to the %s; is the object on the %s: %v", want.name, m.name, has)
+			}
+		}
+		if n == 0 {
+			b.desktop.daemon = b.desktop.serve(b.desktop.proj)
+			b.laptop.daemon.stop()
+		}
+	}
+}
+
 // Two repositories behind one serve whose folders have the same name: the name is ambiguous, the UUIDs, which it tells, aren't.
 func TestSameNameBehindOneServe(t *testing.T) {
 	s := testserver.New(t, testserver.Prosody, testserver.Options{})
