@@ -39,9 +39,7 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 	defer yielding.Wait()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if j.open.Service == protocol.ReceivePack {
-		yielding.Go(func() { j.yield(ctx, cancel) })
-	}
+	yielding.Go(func() { j.yield(ctx, cancel) })
 	j.watch = time.AfterFunc(j.timeout, func() { cancel(protocol.CodeTimeout) })
 	defer j.watch.Stop()
 	// The stream is given up when the job is cancelled: that ends every read and write on it.

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// yieldAfter is how long a push whose peer has gone offline goes on while another one of the same client waits for it:
-	// the program of the first may have been killed. While none waits, the peer has all the time that its connection is kept.
+	// yieldAfter is how long a push or fetch whose peer has gone offline goes on while another one waits for it, of the same client or for
+	// its place: the program of the first may have been killed. While none waits, the peer has all the time that its connection is kept.
 	yieldAfter = 3 * time.Second
 	// yieldPause is how often that is looked at.
 	yieldPause = 500 * time.Millisecond
 )
 
-// yield cancels a push that stands in the way of another one of its client, and that nobody may be there for any more.
+// yield cancels a job that stands in the way of another one, and that nobody may be there for any more.
 func (j *job) yield(ctx context.Context, cancel context.CancelCauseFunc) {
 	ticker := time.NewTicker(yieldPause)
 	defer ticker.Stop()
@@ -39,14 +39,20 @@ func (j *job) yield(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// wanted tells whether something of the same client and side waits, of a peer that is there: a network that is
+// wanted tells whether something on the same side waits for this one to end, of a peer that is there: a network that is
 // gone takes both away.
 func (t *turns) wanted(i schedule.Initiation) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	running := make(map[string]bool) // clients that have a push running: their next one waits for that
+	for ticket, j := range t.jobs {
+		if r := j.initiation(); t.waiting[ticket] == nil && r.Side == i.Side && r.Side != schedule.Fetching {
+			running[r.Client] = true
+		}
+	}
 	for ticket := range t.waiting {
 		other := t.jobs[ticket]
-		if o := other.initiation(); o.Client == i.Client && o.Side == i.Side && !other.client.conn.Away() {
+		if o := other.initiation(); o.Side == i.Side && (o.Client == i.Client || !running[o.Client]) && !other.client.conn.Away() {
 			return true
 		}
 	}
