@@ -9,9 +9,11 @@ import (
 )
 
 const (
-	// yieldAfter is how long a push or fetch whose peer has gone offline goes on while another one waits for it, of the same client or for
-	// its place: the program of the first may have been killed. While none waits, the peer has all the time that its connection is kept.
-	yieldAfter = 3 * time.Second
+	// yieldAfter is how long a push or fetch whose peer has gone offline goes on while another one of the same client waits for it, and
+	// yieldPlaceAfter while one of another client waits for its place: the program of the first may have been killed. While none waits, the
+	// peer has all the time that its connection is kept.
+	yieldAfter      = 3 * time.Second
+	yieldPlaceAfter = 10 * time.Second
 	// yieldPause is how often that is looked at.
 	yieldPause = 500 * time.Millisecond
 )
@@ -32,16 +34,16 @@ func (j *job) yield(ctx context.Context, cancel context.CancelCauseFunc) {
 			since = time.Time{}
 		case since.IsZero():
 			since = time.Now()
-		case time.Since(since) >= yieldAfter && j.server.turns.wanted(j.initiation()):
+		case j.server.turns.wanted(j.initiation(), time.Since(since)):
 			cancel(protocol.CodeCancelled)
 			return
 		}
 	}
 }
 
-// wanted tells whether something on the same side waits for this one to end, of a peer that is there: a network that is
-// gone takes both away.
-func (t *turns) wanted(i schedule.Initiation) bool {
+// wanted tells whether something on the same side waits for this one, whose peer has been away for so long, to end. It must be of a peer
+// that is there: a network that is gone takes both away.
+func (t *turns) wanted(i schedule.Initiation, away time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	running := make(map[string]bool) // clients that have a push running: their next one waits for that
@@ -52,7 +54,11 @@ func (t *turns) wanted(i schedule.Initiation) bool {
 	}
 	for ticket := range t.waiting {
 		other := t.jobs[ticket]
-		if o := other.initiation(); o.Side == i.Side && (o.Client == i.Client || !running[o.Client]) && !other.client.conn.Away() {
+		o := other.initiation()
+		if o.Side != i.Side || other.client.conn.Away() {
+			continue
+		}
+		if o.Client == i.Client && away >= yieldAfter || !running[o.Client] && away >= yieldPlaceAfter {
 			return true
 		}
 	}
