@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -81,6 +82,9 @@ func TestSoak(t *testing.T) {
 	s.settle(before)
 	s.lastPushes()
 	s.kept()
+	await(s.T, "the connections of killed clients to end", func() bool {
+		return !strings.Contains(s.bob.try(s.bob.dir, "git-remote-xmpp", "status", "--json").stdout, `"path": "in-band"`)
+	})
 	if after := s.goroutines(); after > idle+soakSlack {
 		t.Errorf("%d goroutines, of a serve that has just begun %d: %s", after, idle, s.daemon.stderr)
 	}
