@@ -130,7 +130,7 @@ func TestDemoInAnEmptyEnvironment(t *testing.T) {
 		`alice\$ git clone 'xmpp::bob@localhost/proj\?invite=\S+' proj\nCloning into 'proj'\.\.\.`,
 		`alice\$ git push\nTo xmpp::bob@localhost/proj\n +[0-9a-f]+\.\.[0-9a-f]+ +main -> main`,
 		`alice\$ git push\nTo xmpp::bob@localhost/proj\n \* \[new reference\] +main -> refs/synced/[0-9a-f-]{36}/main`,
-		`bob\$ git log .* refs/synced/[0-9a-f-]{36}/main\n(\| )?\* [0-9a-f]+ .*(from bob|more from alice)\n(\| )?\* [0-9a-f]+ .*(from bob|more from alice)`,
+		`bob\$ git log .* refs/synced/[0-9a-f-]{36}/main\n\* [0-9a-f]+ .*from bob\n\| \* [0-9a-f]+ .*more from alice`,
 		`alice\$ git fetch\nFrom xmpp::bob@localhost/proj\n +[0-9a-f]+\.\.[0-9a-f]+ +main +-> origin/main`,
 		`alice\$ git push\nEverything up-to-date`,
 		`alice\$ git push origin v1\nTo xmpp::bob@localhost/proj\n \* \[new tag\] +v1 -> v1`,

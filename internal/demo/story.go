@@ -68,8 +68,8 @@ func (s *story) push() {
 
 func (s *story) diverge() {
 	s.act("Both commit, and Alice pushes without a fetch: git would refuse; here her commits get a place of their own")
-	bobs := s.bob.commit("bob.txt", "from bob")
 	alices := s.alice.commit("alice.txt", "more from alice")
+	bobs := s.bob.commit("bob.txt", "from bob") // the later one: git log shows it first, also where a second lies between them
 	s.says(s.alice.run("git", "push"), "* [new reference] main -> "+s.synced)
 	s.equal("bob's main is where he left it", s.bob.git("rev-parse", "main"), bobs)
 	s.equal("alice's commit is beside it", s.bob.git("rev-parse", s.synced), alices)
