@@ -46,7 +46,10 @@ type world struct {
 func newWorld(t *testing.T, timeout time.Duration, names ...string) *world {
 	t.Helper()
 	home := t.TempDir()
-	for key, value := range map[string]string{"HOME": home, "XDG_CONFIG_HOME": home, "GIT_CONFIG_NOSYSTEM": "1"} {
+	for key, value := range map[string]string{
+		"HOME": home, "XDG_CONFIG_HOME": home, "GIT_CONFIG_NOSYSTEM": "1",
+		"GORACE": "atexit_sleep_ms=0", // hooks are this binary, and so is what keeps receive-pack
+	} {
 		t.Setenv(key, value)
 	}
 	w := &world{t: t, store: peers.Open(filepath.Join(home, "keys")), repos: map[string]serve.Entry{}, stopped: make(chan error, 1)}
