@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -82,9 +81,7 @@ func TestSoak(t *testing.T) {
 	s.settle(before)
 	s.lastPushes()
 	s.kept()
-	await(s.T, "the connections of killed clients to end", func() bool {
-		return !strings.Contains(s.bob.try(s.bob.dir, "git-remote-xmpp", "status", "--json").stdout, `"path": "in-band"`)
-	})
+	await(s.T, "the connections of killed clients to end", func() bool { return len(s.bob.status().Connections) == 0 })
 	if after := s.goroutines(); after > idle+soakSlack {
 		t.Errorf("%d goroutines, of a serve that has just begun %d: %s", after, idle, s.daemon.stderr)
 	}
