@@ -102,8 +102,7 @@ func TestChangedKeys(t *testing.T) {
 	b.check(t)
 
 	// As the warning says.
-	pinned := strings.Fields(p.alice.xmpp(p.clone, "peers"))
-	p.alice.xmpp(p.clone, "peers", "remove", pinned[len(pinned)-3])
+	p.alice.xmpp(p.clone, "peers", "remove", p.alice.peer(t, func(o peerOutput) bool { return o.Pinned }).Key)
 	p.bad(1, "no key known for bob@localhost: ask for an invite there", "bob@localhost/proj").check(t)
 	p.alice.git(p.clone, "fetch", "--quiet", p.bob.xmpp(p.served, "invite"))
 	p.alice.git(p.clone, "push", "--quiet")

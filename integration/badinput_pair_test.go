@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,15 +115,26 @@ func runWithin(t *testing.T, limit time.Duration, cmd *exec.Cmd) result {
 // labelled is the fingerprint of a peer that Bob has given a label.
 func (p *pair) labelled(t *testing.T, label string) string {
 	t.Helper()
-	var list struct{ Peers []struct{ Key, Label string } }
-	if err := json.Unmarshal([]byte(p.bob.xmpp(p.bob.dir, "peers", "--json")), &list); err != nil {
+	return p.bob.peer(t, func(o peerOutput) bool { return o.Label == label }).Key
+}
+
+// peerOutput is a peer as scripts see it.
+type peerOutput struct {
+	Key, Label string
+	Pinned     bool
+}
+
+// peer is the first that a home knows and that is as it should be.
+func (h *home) peer(t *testing.T, is func(peerOutput) bool) peerOutput {
+	t.Helper()
+	var list struct{ Peers []peerOutput }
+	output := h.xmpp(h.dir, "peers", "--json")
+	if err := json.Unmarshal([]byte(output), &list); err != nil {
 		t.Fatal(err)
 	}
-	for _, peer := range list.Peers {
-		if peer.Label == label {
-			return peer.Key
-		}
+	i := slices.IndexFunc(list.Peers, is)
+	if i < 0 {
+		t.Fatalf("no such peer among %s", output)
 	}
-	t.Fatalf("no peer of Bob's is called %s", label)
-	return ""
+	return list.Peers[i]
 }

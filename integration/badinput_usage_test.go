@@ -53,7 +53,7 @@ func TestWrongUsage(t *testing.T) {
 
 		{"peers: unknown flag: --xml", []string{"peers", "--xml"}},
 		{"peers: one repository at a time", []string{"peers", p.served, p.clone}},
-		{"peers: --access goes with set", []string{"peers", "--access", "read"}},
+		{"peers: --access and --label go with set", []string{"peers", "--access", "read"}},
 		{"peers: set KEY --access read|write|none [REPO]", []string{"peers", "set", alice}},
 		{"peers: set KEY --access read|write|none [REPO]", []string{"peers", "set", "--access", "read"}},
 		{"peers: set KEY --access read|write|none [REPO]", []string{"peers", "set", alice, p.served, "more", "--access", "read"}},

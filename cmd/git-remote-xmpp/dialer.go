@@ -38,8 +38,8 @@ type dialer struct {
 func (d *dialer) dial(ctx context.Context, service protocol.Service, failure error) (stream tunnel.Stream, err error) {
 	switch {
 	case failure == nil:
-		if err := d.begin(); err != nil {
-			return nil, d.explain(err)
+		if err := d.begin(ctx); err != nil {
+			return nil, err
 		}
 	case !client.Elsewhere(failure):
 		return nil, failure
@@ -89,14 +89,20 @@ func (d *dialer) within(ctx context.Context, dial func(context.Context) (tunnel.
 	return stream, err
 }
 
-// begin begins to look for a peer.
-func (d *dialer) begin() (err error) {
+// begin begins to look for a peer. Whoever can't log in learns that before they learn that they know nobody.
+func (d *dialer) begin(ctx context.Context) (err error) {
 	if d.remote.Invite != "" {
 		d.search, err = client.NewInviteSearch(d.remote.Address, d.remote.Invite)
 	} else {
 		d.search, err = client.NewSearch(d.store, d.remote.Address, d.remote.Repo)
 	}
-	return err
+	if err == nil {
+		return nil
+	}
+	if _, incomplete := d.transportConfig(ctx, ""); incomplete != nil {
+		return incomplete
+	}
+	return d.explain(err)
 }
 
 func (d *dialer) logIn(ctx context.Context) error {
