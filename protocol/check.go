@@ -16,7 +16,8 @@ const (
 	MaxRepositoryBytes = 1024 // a repository's name: a relative path
 	MaxTextChars       = 512  // the text of a refusal
 	MaxNames           = 64   // names in a refusal
-	MaxTips            = 256  // tips in a CanPush
+	MaxTips            = 256  // tips in a CanPush, refs in a PushRequest
+	MaxRefBytes        = 1024 // the name of a ref
 	inviteBytes        = 16
 )
 
@@ -90,12 +91,37 @@ func (m *CanPush) check() error {
 			return errors.New("tip: not an object id")
 		}
 	}
-	return checkPair(m.From, m.To)
+	if len(m.Refs) != 0 && len(m.Refs) != len(m.Tips) {
+		return errors.New("not one ref for each tip")
+	}
+	return errors.Join(checkRefs(m.Refs), checkPair(m.From, m.To))
 }
 
-func (m *PushRequest) check() error   { return checkPair(m.From, m.To) }
+func (m *PushRequest) check() error { return errors.Join(checkRefs(m.Refs), checkPair(m.From, m.To)) }
+
+func (m *Announce) check() error {
+	if !IsUUID(m.From) {
+		return errors.New("from: not a uuid")
+	}
+	return checkRepository(m.Repository)
+}
+
+func (m *Announced) check() error     { return checkPair(m.From, m.To) }
 func (m *StartingPush) check() error  { return checkPair(m.From, m.To) }
 func (m *NothingNeeded) check() error { return checkPair(m.From, m.To) }
+
+// checkRefs checks what the names of refs have in common that both sides deal with: git knows the rest (git-check-ref-format(1)).
+func checkRefs(refs []string) error {
+	if len(refs) > MaxTips {
+		return errors.New("too many refs")
+	}
+	for _, ref := range refs {
+		if !strings.HasPrefix(ref, "refs/") || len(ref) > MaxRefBytes || !utf8.ValidString(ref) || strings.ContainsFunc(ref, unicode.IsControl) {
+			return errors.New("ref: not the name of one")
+		}
+	}
+	return nil
+}
 
 func checkPair(from, to string) error {
 	if !IsUUID(from) || !IsUUID(to) {

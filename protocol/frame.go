@@ -18,7 +18,7 @@ const (
 	// talk to each other.
 	Major = 1
 	// Minor counts additions that an older peer skips.
-	Minor = 0
+	Minor = 1
 
 	// MaxDataBytes is the most bytes in a [Data] or [Stderr] frame.
 	MaxDataBytes = 32 << 10
@@ -56,6 +56,8 @@ const (
 	TypePushRequest   Type = 0x11
 	TypeStartingPush  Type = 0x12
 	TypeNothingNeeded Type = 0x13
+	TypeAnnounce      Type = 0x14
+	TypeAnnounced     Type = 0x15
 	TypeLFSGet        Type = 0x20
 	TypeLFSPut        Type = 0x21
 	TypeLFSReady      Type = 0x22

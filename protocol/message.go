@@ -29,6 +29,8 @@ type Open struct {
 	Repository  string  `cbor:"2,keyasint,omitempty"` // name or UUID; empty: the only one
 	Client      string  `cbor:"3,keyasint,omitempty"` // UUID of the repository that asks; needed to write
 	GitProtocol uint32  `cbor:"4,keyasint,omitempty"` // git's wire protocol version, 0 to 2
+	// Merges is set for a push if the client's repository merges what comes from this one: if both did, they would merge merges.
+	Merges bool `cbor:"5,keyasint,omitempty"`
 }
 
 // Accept answers an [Open]: from here on the stream carries data.
@@ -63,17 +65,21 @@ type Data []byte
 // Stderr is a piece of the service's standard error.
 type Stderr []byte
 
-// CanPush says: I have these tips, do you want them?
+// CanPush says: I have these tips, do you want them? It is answered by a [PushRequest] or a [NothingNeeded].
 type CanPush struct {
 	From string   `cbor:"1,keyasint"` // UUID of the repository that has something
 	To   string   `cbor:"2,keyasint"` // UUID of the repository that it is for
 	Tips [][]byte `cbor:"3,keyasint,omitempty"`
+	Refs []string `cbor:"4,keyasint,omitempty"` // whose values the tips are, one each; or none
+	More bool     `cbor:"5,keyasint,omitempty"` // another one follows, before anything is answered
 }
 
-// PushRequest says: push to me.
+// PushRequest says: push to me. As the answer to a [CanPush] with refs it names those that are wanted. One without refs that answers nothing
+// is answered by a [CanPush] of all there is.
 type PushRequest struct {
-	From string `cbor:"1,keyasint"` // UUID of the repository that asks
-	To   string `cbor:"2,keyasint"` // UUID of the repository that is to push
+	From string   `cbor:"1,keyasint"` // UUID of the repository that asks
+	To   string   `cbor:"2,keyasint"` // UUID of the repository that is to push
+	Refs []string `cbor:"3,keyasint,omitempty"`
 }
 
 // StartingPush says: here it comes.
@@ -86,6 +92,19 @@ type StartingPush struct {
 type NothingNeeded struct {
 	From string `cbor:"1,keyasint"`
 	To   string `cbor:"2,keyasint"`
+}
+
+// Announce says: my repository is a clone of yours, or has it as a remote; it can be pushed to at the resource that my [Hello] named. It is
+// answered by an [Announced] or a [Refuse].
+type Announce struct {
+	From       string `cbor:"1,keyasint"`           // UUID of the repository that is announced
+	Repository string `cbor:"2,keyasint,omitempty"` // name or UUID of the one that it is told; empty: the only one
+}
+
+// Announced answers an [Announce].
+type Announced struct {
+	From string `cbor:"1,keyasint"` // UUID of the repository that was told
+	To   string `cbor:"2,keyasint"` // UUID of the one that was announced
 }
 
 // Types of the messages.
@@ -101,6 +120,8 @@ func (*CanPush) Type() Type       { return TypeCanPush }
 func (*PushRequest) Type() Type   { return TypePushRequest }
 func (*StartingPush) Type() Type  { return TypeStartingPush }
 func (*NothingNeeded) Type() Type { return TypeNothingNeeded }
+func (*Announce) Type() Type      { return TypeAnnounce }
+func (*Announced) Type() Type     { return TypeAnnounced }
 
 // newMessage returns an empty message of a type, or nil if the type is unknown.
 func newMessage(t Type) Message {
@@ -129,6 +150,10 @@ func newMessage(t Type) Message {
 		return &StartingPush{}
 	case TypeNothingNeeded:
 		return &NothingNeeded{}
+	case TypeAnnounce:
+		return &Announce{}
+	case TypeAnnounced:
+		return &Announced{}
 	default:
 		return newLFSMessage(t)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -45,6 +46,17 @@ var golden = []struct {
 		"1200004f a2 017824" + hex.EncodeToString([]byte(uuidA)) + "027824" + hex.EncodeToString([]byte(uuidB))},
 	{"nothing-needed", &protocol.NothingNeeded{From: uuidA, To: uuidB},
 		"1300004f a2 017824" + hex.EncodeToString([]byte(uuidA)) + "027824" + hex.EncodeToString([]byte(uuidB))},
+	{"open that merges", &protocol.Open{Service: protocol.ReceivePack, Client: uuidA, Merges: true},
+		"0200003c a3 0170 6769742d726563656976652d7061636b 037824" + hex.EncodeToString([]byte(uuidA)) + "05f5"},
+	{"can-push of a ref", &protocol.CanPush{From: uuidA, To: uuidB, Tips: [][]byte{bytes.Repeat([]byte{1}, 20)}, Refs: []string{"refs/x"}, More: true},
+		"10000071 a5 017824" + hex.EncodeToString([]byte(uuidA)) + "027824" + hex.EncodeToString([]byte(uuidB)) + "0381 54" + strings.Repeat("01", 20) +
+			"0481 66" + hex.EncodeToString([]byte("refs/x")) + "05f5"},
+	{"push-request for a ref", &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/x"}},
+		"11000058 a3 017824" + hex.EncodeToString([]byte(uuidA)) + "027824" + hex.EncodeToString([]byte(uuidB)) + "0381 66" + hex.EncodeToString([]byte("refs/x"))},
+	{"announce", &protocol.Announce{From: uuidA, Repository: "proj"},
+		"1400002e a2 017824" + hex.EncodeToString([]byte(uuidA)) + "026470726f6a"},
+	{"announced", &protocol.Announced{From: uuidA, To: uuidB},
+		"1500004f a2 017824" + hex.EncodeToString([]byte(uuidA)) + "027824" + hex.EncodeToString([]byte(uuidB))},
 	{"open for lfs", &protocol.Open{Service: protocol.LFSUpload, Client: uuidA}, "02000034 a2 016a6c66732d75706c6f6164 037824" + hex.EncodeToString([]byte(uuidA))},
 	{"lfs-get", &protocol.LFSGet{OID: oid, Size: 5, Offset: 2}, "20000028 a3 015820" + hex.EncodeToString(oid) + "0205 0302"},
 	{"lfs-put", &protocol.LFSPut{OID: oid, Size: 1 << 50}, "2100002e a2 015820" + hex.EncodeToString(oid) + "021b0004000000000000"},
@@ -175,6 +187,15 @@ func TestRefusedMessages(t *testing.T) {
 		"text":             &protocol.Refuse{Code: protocol.CodeRefused, Text: "a\nb"},
 		"too many names":   &protocol.Refuse{Code: protocol.CodeAmbiguous, Names: make([]string, 65)},
 		"tip":              &protocol.CanPush{From: uuidA, To: uuidB, Tips: [][]byte{{1}}},
+		"ref without tip":  &protocol.CanPush{From: uuidA, To: uuidB, Refs: []string{"refs/heads/a"}},
+		"tip without ref":  &protocol.CanPush{From: uuidA, To: uuidB, Tips: [][]byte{oid[:20], oid[:20]}, Refs: []string{"refs/heads/a"}},
+		"ref elsewhere":    &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"../refs/heads/a"}},
+		"ref with a line":  &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/heads/a\nb"}},
+		"ref not utf-8":    &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/heads/\xff"}},
+		"ref too long":     &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/heads/" + strings.Repeat("a", 1024)}},
+		"too many refs":    &protocol.PushRequest{From: uuidA, To: uuidB, Refs: slices.Repeat([]string{"refs/a"}, 257)},
+		"announce, a path": &protocol.Announce{From: uuidA, Repository: "/a"},
+		"announce, uuid":   &protocol.Announce{From: "a"},
 		"pair":             &protocol.PushRequest{From: uuidA},
 		"data over limit":  protocol.Data(make([]byte, protocol.MaxDataBytes+1)),
 		"accept, no uuid":  &protocol.Accept{Name: "proj"},
