@@ -130,6 +130,9 @@ func (r *receiver) presence(from jid.JID, available bool) {
 	for _, c := range r.book.present(from, available) {
 		c.nudge()
 	}
+	if r.cfg.Presence != nil && r.book.sender(from.String()) != nil {
+		r.cfg.Presence(from, available)
+	}
 }
 
 // request answers IQs of type get. Strangers get what a server says when nobody is there.
@@ -183,17 +186,16 @@ func (r *receiver) knock(from jid.JID, text string) (kind, payload string) {
 
 // linked greets the peers anew after a login and has both sides find out what was lost.
 func (r *receiver) linked() {
-	select {
-	case <-r.ready:
-	default:
-		return // the first login: there is nobody yet
-	}
+	<-r.ready
 	peers, conns := r.book.connected()
 	for _, p := range peers {
 		r.greet(p)
 	}
 	for _, c := range conns {
 		c.nudge()
+	}
+	if r.cfg.Linked != nil {
+		r.cfg.Linked()
 	}
 }
 

@@ -246,6 +246,14 @@ func (e *Endpoint) Accept(ctx context.Context) (*Conn, error) {
 	}
 }
 
+// Greet sends our presence to a full JID, if we are logged in. If somebody is there, both sides learn from the servers, in
+// [Config.Presence], when the other goes offline. Nobody learns it who isn't there.
+func (e *Endpoint) Greet(to jid.JID) {
+	if to.Resourcepart() != "" {
+		e.greet(newPeer(to))
+	}
+}
+
 // greet sends our presence to a peer, by which each side learns from the servers when the other is gone.
 func (e *Endpoint) greet(p *peer) {
 	_ = e.session.out.send(presenceStanza(p.full, "", e.session.presenceContent())) // without a link it is sent after the next login

@@ -42,6 +42,11 @@ type Config struct {
 	// AdmitKnock tells whether the tag of a knock lets in a bare JID that Admit doesn't. May be nil.
 	AdmitKnock func(from jid.JID, tag []byte) bool
 
+	// Presence is told that a peer whose packets are read came online or went offline, by the servers' word. Linked is told of every
+	// login: peers don't see us before we greet them. Both must not block, and may be nil.
+	Presence func(from jid.JID, available bool)
+	Linked   func()
+
 	// Serve makes the endpoint accept connections, announce itself, and never give up
 	// logging in again.
 	Serve    bool
