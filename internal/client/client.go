@@ -40,16 +40,22 @@ type Options struct {
 	Account  jid.JID // ours, bare
 	Address  jid.JID // theirs, bare
 	Software string  // name and version
+	Resource string  // that we serve under, if we do
 }
 
 // A Session is a connection to a peer with the hellos exchanged, or on their way.
 type Session struct {
-	conn  *transport.Conn
-	hello chan struct{} // closed when the peer's hello has come, or never will
-	tasks sync.WaitGroup
+	conn    *transport.Conn
+	control *transport.Stream
+	answers *protocol.Reader // of what comes on it
+	hello   chan struct{}    // closed when the peer's hello has come, or never will
+	theirs  *protocol.Hello  // the peer's, then
+	talking chan struct{}    // a slot for the one conversation
+	tasks   sync.WaitGroup
 
 	mu      sync.Mutex
 	refusal error // why there is no hello
+	spoilt  bool  // a conversation was broken off: nobody knows what the next answer belongs to
 }
 
 // Connect connects to a peer. With an invite it returns when the invite has been taken and the peer's key is pinned.
@@ -58,7 +64,7 @@ func Connect(ctx context.Context, o Options, target Target) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	hello := &protocol.Hello{Major: protocol.Major, Minor: protocol.Minor, Software: o.Software}
+	hello := &protocol.Hello{Major: protocol.Major, Minor: protocol.Minor, Software: o.Software, Resource: o.Resource}
 	var tag []byte
 	if target.secret != nil {
 		tag = peers.KnockTag(*target.secret, o.Account.String())
@@ -68,16 +74,17 @@ func Connect(ctx context.Context, o Options, target Target) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{conn: conn, hello: make(chan struct{})}
-	control, err := conn.OpenStream(ctx)
+	s := &Session{conn: conn, hello: make(chan struct{}), talking: make(chan struct{}, 1)}
+	s.control, err = conn.OpenStream(ctx)
 	if err == nil {
-		err = protocol.Write(control, hello)
+		err = protocol.Write(s.control, hello)
 	}
 	if err != nil {
 		s.Close()
 		return nil, conn.Explain(err)
 	}
-	s.tasks.Go(func() { s.readHello(control) })
+	s.answers = protocol.NewReader(s.control)
+	s.tasks.Go(s.readHello)
 	if target.secret == nil {
 		return s, nil
 	}
@@ -93,12 +100,11 @@ func Connect(ctx context.Context, o Options, target Target) (*Session, error) {
 }
 
 // readHello reads the peer's answer on the control stream. It ends at the latest after helloTimeout, or with the connection.
-func (s *Session) readHello(control *transport.Stream) {
+func (s *Session) readHello() {
 	defer close(s.hello)
-	_ = control.SetReadDeadline(time.Now().Add(helloTimeout)) // fails only on a stream that has ended, as the read does
-	r := protocol.NewReader(control)
+	_ = s.control.SetReadDeadline(time.Now().Add(helloTimeout)) // fails only on a stream that has ended, as the read does
 	for {
-		m, err := r.Next()
+		m, err := s.answers.Next()
 		if err != nil {
 			s.fail(s.conn.Explain(err))
 			return
@@ -110,6 +116,7 @@ func (s *Session) readHello(control *transport.Stream) {
 			return
 		case *protocol.Hello:
 			if m.Major == protocol.Major {
+				s.theirs = m
 				return
 			}
 			s.fail(versionError(m.Major))

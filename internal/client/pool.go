@@ -83,17 +83,13 @@ func (p *Pool) openNew(ctx context.Context, address jid.JID, key peers.Key) (*St
 	return stream, c, nil
 }
 
-// target is the peer with a key, if that is trusted at an address now.
+// target is the peer with a key, if that is known at an address now.
 func (p *Pool) target(address jid.JID, key peers.Key) (Target, error) {
-	s, err := NewSearch(p.options.Store, address, "")
+	s, err := NewKeySearch(p.options.Store, address, key)
 	if err != nil {
 		return Target{}, err
 	}
-	i := slices.IndexFunc(s.targets, func(t Target) bool { return t.Key == key })
-	if i < 0 {
-		return Target{}, noKey(address)
-	}
-	return s.targets[i], nil
+	return s.Next(nil)
 }
 
 // take finds a connection for one more stream, or begins to make one. The caller releases it.

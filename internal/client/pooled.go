@@ -53,20 +53,25 @@ func (c *pooled) usable(keepFor time.Duration) bool {
 }
 
 func (c *pooled) open(ctx context.Context) (*Stream, error) {
-	select {
-	case <-c.ready:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	if c.err != nil {
-		return nil, c.err
+	if err := c.await(ctx); err != nil {
+		return nil, err
 	}
 	return c.session.Open(ctx)
 }
 
+// await waits until the connection has been made, or says why it hasn't.
+func (c *pooled) await(ctx context.Context) error {
+	select {
+	case <-c.ready:
+		return c.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // alive tells whether a session can be used, as far as is known here.
 func (s *Session) alive() bool {
-	return s.conn.Context().Err() == nil && s.failure() == nil && !s.conn.Away()
+	return s.conn.Context().Err() == nil && s.failure() == nil && !s.isSpoilt() && !s.conn.Away()
 }
 
 // maxEarlyBytes is how much can be written again: the one frame that asks for a service.

@@ -54,6 +54,18 @@ func NewSearch(store *peers.Store, address jid.JID, repository string) (*Search,
 	return s, nil
 }
 
+// NewKeySearch begins a search that knows but the peer with one key, which was seen at the address or is pinned there.
+func NewKeySearch(store *peers.Store, address jid.JID, key peers.Key) (*Search, error) {
+	p, err := store.ByKey(key)
+	switch {
+	case errors.Is(err, peers.ErrUnknownPeer), err == nil && (p.Resource == "" || !slices.Contains(p.Addresses, address.String())):
+		return nil, noKey(address)
+	case err != nil:
+		return nil, err
+	}
+	return &Search{address: address, targets: []Target{{Key: p.Key, Label: p.Label, resource: p.Resource}}}, nil
+}
+
 // NewInviteSearch begins a search that knows but the peer of an invite.
 func NewInviteSearch(address jid.JID, invite string) (*Search, error) {
 	token, err := peers.ParseToken(invite)
