@@ -89,12 +89,17 @@ func (r *receiver) deny(ctx context.Context, key string) (deny, error) {
 		return denyUnset, err
 	}
 	switch strings.ToLower(values[len(values)-1]) {
-	case "ignore", "false", "no", "off", "0":
+	case "ignore":
 		return denyIgnore, nil
+	case "refuse":
+		return denyRefuse, nil
 	case "warn":
 		return denyWarn, nil
 	case "updateinstead":
 		return denyUpdateInstead, nil
+	}
+	if yes, err := r.repo.configBool(ctx, key); err != nil || !yes {
+		return denyIgnore, err
 	}
 	return denyRefuse, nil
 }

@@ -60,6 +60,8 @@ func TestPushDeleteAsGitDoes(t *testing.T) {
 		},
 		"denyDeleteCurrent warn":   {[2]string{"receive.denyDeleteCurrent", "warn"}, "main", []string{"remote: warning: deleting the current branch"}},
 		"denyDeleteCurrent ignore": {[2]string{"receive.denyDeleteCurrent", "ignore"}, "main", []string{"- [deleted] main"}},
+		"denyDeleteCurrent 00":     {[2]string{"receive.denyDeleteCurrent", "00"}, "main", []string{"- [deleted] main"}},
+		"denyDeleteCurrent 7":      {[2]string{"receive.denyDeleteCurrent", "7"}, "main", []string{"(deletion of the current branch prohibited)"}},
 		"no such branch":           {[2]string{"xmpp.export", "true"}, "none", []string{"remote ref does not exist"}},
 	} {
 		t.Run(name, func(t *testing.T) {

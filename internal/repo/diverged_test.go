@@ -61,6 +61,7 @@ func TestHiddenBranches(t *testing.T) {
 		"configured with force":     {&pushcmd.Push{}, [][2]string{{"remote.origin.push", "+topic:main"}}, ""},
 		"configured for a name":     {&pushcmd.Push{Refspecs: []string{"same"}}, [][2]string{{"remote.origin.push", "refs/heads/*:refs/heads/g*"}, {"remote.origin.push", "refs/heads/same:refs/heads/gone"}}, "gone"},
 		"configured as a mirror":    {&pushcmd.Push{}, [][2]string{{"remote.origin.mirror", "true"}}, ""},
+		"not a mirror":              {&pushcmd.Push{Refspecs: []string{"topic:main"}}, [][2]string{{"remote.origin.mirror", "1"}, {"remote.origin.mirror", "00"}}, "main"},
 		"of another remote":         {&pushcmd.Push{Refspecs: []string{"main"}}, [][2]string{{"remote.other.mirror", "true"}, {"remote.other.push", "main:gone"}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

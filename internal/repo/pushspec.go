@@ -71,13 +71,16 @@ func (r *Repo) pushConfig(ctx context.Context, remote string) (*pushConfig, erro
 	if err != nil && exitStatus(err) != 1 {
 		return nil, err
 	}
+	mirror := "remote." + remote + ".mirror"
 	for entry := range strings.SplitSeq(out, "\x00") {
-		key, value, hasValue := strings.Cut(entry, "\n")
+		key, value, _ := strings.Cut(entry, "\n")
 		switch key {
 		case "remote." + remote + ".push":
 			c.push = append(c.push, value)
-		case "remote." + remote + ".mirror":
-			c.mirror = !hasValue || isTrue(value)
+		case mirror:
+			if c.mirror, err = r.configBool(ctx, mirror); err != nil {
+				return nil, err
+			}
 		}
 		if branch, ok := strings.CutPrefix(key, "branch."); ok {
 			c.merge[strings.TrimSuffix(branch, ".merge")] = value
@@ -89,15 +92,6 @@ func (r *Repo) pushConfig(ctx context.Context, remote string) (*pushConfig, erro
 	}
 	c.head = strings.TrimSpace(head)
 	return c, nil
-}
-
-// isTrue reads a boolean of git's configuration.
-func isTrue(value string) bool {
-	switch strings.ToLower(value) {
-	case "true", "yes", "on", "1":
-		return true
-	}
-	return false
 }
 
 // read takes refspecs apart and gives those without a destination all that git may give them:
