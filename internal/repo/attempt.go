@@ -30,7 +30,7 @@ func (r *receiver) oneByOne(ctx context.Context, commands []command) ([]report, 
 
 // one carries out one command.
 func (r *receiver) one(ctx context.Context, c command) (report, error) {
-	if !strings.HasPrefix(c.ref, headsPrefix) {
+	if !strings.HasPrefix(c.ref, headsPrefix) && !r.isRecord(c) {
 		return report{ref: c.ref, fallThrough: true}, nil
 	}
 	var failure error

@@ -53,30 +53,46 @@ func (n refNames) take(ref string) bool {
 	return true
 }
 
-// fallbacks are the sender's fallback refs for a branch that there are: one, or none.
-func (r *receiver) fallbacks(branch string) []string {
+// isRecord reports whether a command is for a record in the sender's namespaces. Nothing is merged with it, but its name may have to
+// go into the next namespace.
+func (r *receiver) isRecord(c command) bool {
+	f, ok := parseFallback(c.ref, c.new)
+	return ok && f.Client == r.sender.UUID && f.Origin != "" && !isZero(c.new)
+}
+
+// nameInSpace is a branch's or a record's name below a namespace.
+func nameInSpace(ref string) string {
+	if name, ok := strings.CutPrefix(ref, headsPrefix); ok {
+		return name
+	}
+	_, name, _ := strings.Cut(strings.TrimPrefix(ref, syncedPrefix), "/")
+	return name
+}
+
+// fallbacks are the sender's fallback refs for a branch, or where a record is, that there are: one, or none.
+func (r *receiver) fallbacks(ref string) []string {
 	var there []string
 	for _, space := range r.sender.namespaces() {
-		ref := space + "/" + strings.TrimPrefix(branch, headsPrefix)
-		if _, ok := r.refs[ref]; ok {
-			there = append(there, ref)
+		name := space + "/" + nameInSpace(ref)
+		if _, ok := r.refs[name]; ok {
+			there = append(there, name)
 		}
 	}
 	return there
 }
 
-// fallback is the ref that the sender's commits for a branch go to.
-func (r *receiver) fallback(branch string) string {
-	for _, ref := range r.fallbacks(branch) {
-		return ref
+// fallback is the ref that the sender's commits for a branch or a record go to.
+func (r *receiver) fallback(ref string) string {
+	for _, name := range r.fallbacks(ref) {
+		return name
 	}
 	spaces := r.sender.namespaces()
 	for _, space := range spaces {
-		if ref := space + "/" + strings.TrimPrefix(branch, headsPrefix); r.names.take(ref) {
-			return ref
+		if name := space + "/" + nameInSpace(ref); r.names.take(name) {
+			return name
 		}
 	}
-	return spaces[0] + "/" + strings.TrimPrefix(branch, headsPrefix) // git will say why not
+	return spaces[0] + "/" + nameInSpace(ref) // git will say why not
 }
 
 // planFallback moves the sender's fallback ref, wherever it was.

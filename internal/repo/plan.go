@@ -31,13 +31,16 @@ func (r *receiver) plan(ctx context.Context, c command) (*plan, error) {
 		r.say("error: refusing to create funny ref '" + c.ref + "' remotely")
 		return p.refuse("funny refname"), nil
 	}
+	record := r.isRecord(c)
 	switch {
-	case !strings.HasPrefix(c.ref, headsPrefix):
+	case !record && !strings.HasPrefix(c.ref, headsPrefix):
 		return r.planOther(ctx, p, c)
 	case isZero(c.new):
 		return r.planDelete(ctx, p, c)
 	case !r.commits[c.new]:
 		return p.refuse("not a commit"), nil
+	case record:
+		return r.planFallback(ctx, p, c)
 	}
 	return r.planUpdate(ctx, p, c)
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
 )
 
 // Service is a git service that a peer may ask for. The set is closed.
@@ -91,7 +89,7 @@ func (s Sender) check(writes bool) error {
 	if s.UUID == "" && !writes {
 		return nil
 	}
-	if id, err := uuid.Parse(s.UUID); err != nil || id.String() != s.UUID {
+	if !isUUID(s.UUID) {
 		return fmt.Errorf("%w: bad uuid", ErrSender)
 	}
 	return nil

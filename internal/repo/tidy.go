@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"strings"
 	"time"
 )
 
@@ -21,44 +20,19 @@ const (
 func (r *Repo) TidyFallback(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, tidyTimeout)
 	defer cancel()
-	fallback, err := r.refs(ctx, strings.TrimSuffix(syncedPrefix, "/"))
-	if err != nil || len(fallback) == 0 {
+	all, err := r.fallbackRefs(ctx)
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	branches := make(map[string]bool)
-	for ref := range fallback {
-		if _, branch, ok := strings.Cut(strings.TrimPrefix(ref, syncedPrefix), "/"); ok {
-			branches[branch] = true
-		}
+	merged, err := r.merged(ctx, all, maxTidyBranches) // others have their turn another time
+	if err != nil || len(merged) == 0 {
+		return err
 	}
 	var changes bytes.Buffer
-	seen := 0
-	for branch := range branches { // in no order: others have their turn another time
-		if seen++; seen > maxTidyBranches {
-			break
-		}
-		merged, err := r.mergedInto(ctx, branch)
-		if err != nil {
-			return err
-		}
-		for ref, id := range merged {
-			fmt.Fprintf(&changes, "delete %s\x00%s\x00", ref, id)
-		}
-	}
-	if changes.Len() == 0 {
-		return nil
+	for ref, id := range merged {
+		fmt.Fprintf(&changes, "delete %s\x00%s\x00", ref, id)
 	}
 	return r.updateRefs(ctx, &changes)
-}
-
-// mergedInto returns the fallback refs for a branch that hold nothing that the branch doesn't.
-func (r *Repo) mergedInto(ctx context.Context, branch string) (map[string]string, error) {
-	out, err := r.git(ctx, nil, "for-each-ref", "--format=%(objectname) %(refname)",
-		"--merged="+headsPrefix+branch, syncedPrefix+"*/"+branch)
-	if exitStatus(err) > 0 {
-		return nil, nil // there is no such branch
-	}
-	return parseRefs(out), err
 }
 
 // updateRefs carries out commands for `git update-ref --stdin -z`, all or none. A git that is cancelled removes its locks.

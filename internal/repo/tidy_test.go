@@ -37,21 +37,25 @@ func TestTidyFallback(t *testing.T) {
 	w.mustPush(toMain, "main -> refs/synced/"+otherUUID+"/main")
 	others := "refs/synced/" + otherUUID
 	blob := git(t, w.server, "hash-object", "-w", "one")
+	git(t, w.server, "branch", "topic", "main~1")
 	for ref, value := range map[string]string{
 		others + ".3/main":  "main",  // merged, in another namespace
 		others + "/none":    "main",  // a branch that isn't there
 		others + "/a/main":  "main",  // another branch
 		others + ".1/topic": "topic", // merged
 		others + ".2/main":  blob,    // nothing to merge
-		"refs/synced/odd":   "main",
+
+		others + "/" + aliceUUID + "/topic":       "topic", // a record, merged
+		others + ".3/" + aliceUUID + "/a/topic":   "topic", // one of another branch
+		others + "/" + aliceUUID + "/less/main":   "main",  // of branches that aren't there
+		others + "/" + aliceUUID + "/topic2/main": "topic",
+		"refs/synced/odd":                         "main",
 	} {
-		if value == "topic" {
-			git(t, w.server, "branch", "topic", "main~1")
-		}
 		git(t, w.server, "update-ref", ref, value)
 	}
 	git(t, w.server, "symbolic-ref", others+".4/main", "refs/heads/main")
-	kept := others + ".2/main\n" + others + "/a/main\n"
+	kept := others + ".2/main\n" + others + ".3/" + aliceUUID + "/a/topic\n" +
+		others + "/" + aliceUUID + "/less/main\n" + others + "/" + aliceUUID + "/topic2/main\n" + others + "/a/main\n"
 
 	w.tidied()
 	if got := w.synced(); got != syncedRef+"\n"+kept+others+"/main\n"+others+"/none\nrefs/synced/odd" {
