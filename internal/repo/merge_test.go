@@ -207,6 +207,22 @@ func TestMergeMovesMeanwhile(t *testing.T) {
 	w.mergedOnServer(moved, git(t, w.client, "rev-parse", "main"))
 }
 
+// Of two that push to each other only one merges; the other still goes forward.
+func TestMergeIsTheSenders(t *testing.T) {
+	w := merging(t)
+	t.Setenv("TOY_MERGES", "1")
+	before := git(t, w.server, "rev-parse", "main")
+	w.mustPush(toMain, "* [new reference] main -> "+syncedRef)
+	w.is(syncedRef, "main")
+	if git(t, w.server, "rev-parse", "main") != before {
+		t.Error("main was moved")
+	}
+	git(t, w.client, "pull", "-q", "--no-rebase", "--no-edit", "origin", "main")
+	w.mustPush(toMain, "main -> main")
+	w.is("refs/heads/main", "main")
+	w.is(syncedRef, "")
+}
+
 // A git that has no merge-tree that writes a tree answers with its usage.
 func TestMergeByOldGit(t *testing.T) {
 	w := newWorld(t, "--bare")

@@ -42,6 +42,9 @@ const (
 type Policy struct {
 	Mode      string // ModeFallback or ModeDirect; "" is ModeFallback
 	Integrate string // IntegrateFF, IntegrateNone or IntegrateMerge; "" is IntegrateFF
+	// SenderMerges says that the sender merges what comes from here. Then nothing is merged with what the sender pushes, so that two
+	// repositories don't merge each other's merges for ever: what has diverged waits in the fallback ref.
+	SenderMerges bool
 }
 
 func (p Policy) withDefaults() (Policy, error) {
@@ -49,6 +52,9 @@ func (p Policy) withDefaults() (Policy, error) {
 		p.Mode = ModeFallback
 	}
 	if p.Integrate == "" {
+		p.Integrate = IntegrateFF
+	}
+	if p.Integrate == IntegrateMerge && p.SenderMerges {
 		p.Integrate = IntegrateFF
 	}
 	if p.Mode != ModeFallback && p.Mode != ModeDirect {

@@ -38,7 +38,7 @@ func toyHelper(path string) error {
 	if err != nil {
 		return err
 	}
-	policy := Policy{os.Getenv("TOY_MODE"), os.Getenv("TOY_INTEGRATE")}
+	policy := Policy{os.Getenv("TOY_MODE"), os.Getenv("TOY_INTEGRATE"), os.Getenv("TOY_MERGES") != ""}
 	sender := Sender{testJID, os.Getenv("TOY_UUID"), testKey, os.Getenv("TOY_LABEL")}
 	version, err := strconv.Atoi(cmp.Or(os.Getenv("TOY_VERSION"), "2"))
 	if err != nil {
