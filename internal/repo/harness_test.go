@@ -12,13 +12,13 @@ import (
 )
 
 // TestMain lets the test binary serve as the hook and as the remote helper
-// for toy:: URLs, so that real git pushes through Command and
+// for toy:: URLs, and for xmpp:: where it is put into PATH, so that real git pushes through Command and
 // RewriteAdvertisement.
 func TestMain(m *testing.M) {
 	if name, ok := IsHook(os.Args[0], os.Getenv); ok {
 		os.Exit(RunHook(context.Background(), name, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	if filepath.Base(os.Args[0]) == "git-remote-toy" {
+	if name := filepath.Base(os.Args[0]); name == "git-remote-toy" || name == helperName {
 		if err := toyHelper(os.Args[2]); err != nil {
 			fmt.Fprintln(os.Stderr, "toy:", err)
 			os.Exit(1)

@@ -79,6 +79,22 @@ func (h HooksDir) shims(own string, fallback bool) (string, error) {
 		names = append(names, procReceive)
 		slices.Sort(names)
 	}
+	return h.folder(names)
+}
+
+// helperName is what git calls the helper for our URLs.
+const helperName = "git-remote-xmpp"
+
+// helper returns a folder in which this executable stands under the name of git's helper.
+func (h HooksDir) helper() (string, error) {
+	if h == "" {
+		return "", errors.New("no folder for the helper given")
+	}
+	return h.folder([]string{helperName})
+}
+
+// folder returns a folder in which this executable stands under these names.
+func (h HooksDir) folder(names []string) (string, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("hooks: %w", err)

@@ -40,11 +40,11 @@ func (r *Repo) TidyFallback(ctx context.Context) error {
 func (r *Repo) updateRefs(ctx context.Context, commands *bytes.Buffer) error {
 	args := []string{"--git-dir=" + r.Dir, "update-ref", "--no-deref", "--stdin", "-z"}
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Env, cmd.Stdin, cmd.WaitDelay = r.Dir, r.env, commands, StopGrace
-	ownGroup(cmd)
-	cmd.Cancel = func() error { return terminateGroup(cmd) }
-	if _, err := cmd.Output(); err != nil {
-		return describe(ctx, args, err)
+	cmd.Dir, cmd.Env, cmd.Stdin = r.Dir, r.env, commands
+	var said headWriter
+	cmd.Stderr = &said
+	if err := runGroup(ctx, cmd, StopGrace); err != nil {
+		return fmt.Errorf("%w: %s", describe(ctx, args, err), firstLine(said.String()))
 	}
 	return nil
 }
