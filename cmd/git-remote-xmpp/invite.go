@@ -12,6 +12,7 @@ import (
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/internal/serve"
+	"git-remote-xmpp/internal/statefile"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
@@ -67,7 +68,7 @@ func (s *setup) printInvite(ctx context.Context, std stdio, request peers.Invite
 		return err
 	}
 	secret, err := s.store.NewInvite(ctx, request)
-	if errors.Is(err, peers.ErrBadInviteRequest) || errors.Is(err, peers.ErrBadLabel) && !errors.Is(err, peers.ErrCorrupt) {
+	if errors.Is(err, peers.ErrBadInviteRequest) || errors.Is(err, peers.ErrBadLabel) && !errors.Is(err, statefile.ErrCorrupt) {
 		return usagef("invite: %v", err)
 	}
 	if err != nil {

@@ -90,6 +90,12 @@ var rules = []rule{
 		why:     "whom to trust is kept on disk and must be readable without a connection",
 	},
 	{
+		pkg:     "./internal/statefile",
+		uses:    []string{"./internal/disk"},
+		imports: []string{"os/exec", "net/..."},
+		why:     "it keeps files for several packages and doesn't know what is in them",
+	},
+	{
 		pkg:     "./internal/config",
 		uses:    []string{anything},
 		reaches: []string{"./transport", "./internal/serve", "github.com/quic-go/...", "gosrc.io/..."},

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"git-remote-xmpp/internal/statefile"
 )
 
 // Pin says that key is whom we expect at address (a bare JID) from now on,
@@ -53,7 +55,7 @@ func (s *Store) Seen(ctx context.Context, key Key, address string) error {
 	}
 	return s.changePeer(ctx, key, func(p *Peer) error {
 		if !p.stale(address, s.now()) {
-			return errUnchanged
+			return statefile.ErrUnchanged
 		}
 		p.see(address, s.now())
 		return nil
@@ -83,14 +85,14 @@ func (s *Store) SetAccess(ctx context.Context, key Key, repoUUIDs []string, acce
 // Remove forgets a peer: it may do nothing here any more, and the invite that
 // it came with doesn't let it in again.
 func (s *Store) Remove(ctx context.Context, key Key) error {
-	return withLock(ctx, s.dir, func() error {
+	return statefile.Lock(ctx, s.dir, func() error {
 		// Invites first: whatever happens in between, nothing is let in again.
-		if err := s.invites.update(func(l *inviteList) error {
+		if err := s.invites.Update(func(l *inviteList) error {
 			return l.settle(func(v storedInvite) bool { return v.UsedBy == key })
 		}); err != nil {
 			return err
 		}
-		return s.peers.update(func(l *peerList) error {
+		return s.peers.Update(func(l *peerList) error {
 			before := len(l.Peers)
 			l.Peers = slices.DeleteFunc(l.Peers, func(p Peer) bool { return p.Key == key })
 			if len(l.Peers) == before {
@@ -110,7 +112,7 @@ func (s *Store) BindUUID(ctx context.Context, key Key, clientUUID string) error 
 	if err != nil {
 		return err
 	}
-	list, err := s.peers.read()
+	list, err := s.peers.Read()
 	if err != nil {
 		return err
 	}
@@ -123,7 +125,7 @@ func (s *Store) BindUUID(ctx context.Context, key Key, clientUUID string) error 
 			return err
 		}
 		if bound {
-			return errUnchanged
+			return statefile.ErrUnchanged
 		}
 		p := l.find(key)
 		if len(p.UUIDs) >= maxUUIDsPerKey {

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -14,6 +15,9 @@ const (
 	bob   = "bob@example.org"
 	alice = "alice@example.org"
 )
+
+// modeCounts says that mode bits tell who may read and write a file.
+const modeCounts = runtime.GOOS != "windows"
 
 // testStore returns a store in a folder that isn't there yet.
 func testStore(t *testing.T) *Store {
@@ -50,4 +54,8 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 	must(t, os.MkdirAll(filepath.Dir(path), 0o700))
 	must(t, os.WriteFile(path, []byte(text), mode))
 	must(t, os.Chmod(path, mode))
+}
+
+func sameFile(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }

@@ -14,6 +14,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+
+	"git-remote-xmpp/internal/statefile"
 )
 
 const (
@@ -93,7 +95,7 @@ func envPrivate(env string) (ed25519.PrivateKey, error) {
 	if err == nil {
 		return private, nil
 	}
-	text, err := readPrivate(env)
+	text, err := statefile.ReadPrivate(env)
 	if err != nil {
 		if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 			err = pathErr.Err // the path could be a key with a slip in it
@@ -162,22 +164,22 @@ func loadResource(dir string, key Key) (string, error) {
 
 // loadOrMake reads a private file, or makes it under the lock if it isn't there.
 func loadOrMake(dir, path string, text func() ([]byte, error)) ([]byte, error) {
-	if err := checkDir(dir); err != nil {
+	if err := statefile.CheckDir(dir); err != nil {
 		return nil, err
 	}
-	b, err := readPrivate(path)
+	b, err := statefile.ReadPrivate(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return b, err
 	}
-	err = withLock(context.Background(), dir, func() error {
-		b, err = readPrivate(path)
+	err = statefile.Lock(context.Background(), dir, func() error {
+		b, err = statefile.ReadPrivate(path)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if b, err = text(); err != nil {
 			return err
 		}
-		return replaceFile(path, b)
+		return statefile.Replace(path, b)
 	})
 	return b, err
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"git-remote-xmpp/internal/statefile"
 )
 
 func TestIdentityIsMadeOnceAndStays(t *testing.T) {
@@ -46,7 +48,7 @@ func TestIdentityIsMadeOnceAndStays(t *testing.T) {
 	if !modeCounts {
 		return
 	}
-	for name, mode := range map[string]os.FileMode{"": 0o700, identityFile: 0o600, resourceFile: 0o600, lockFile: 0o600} {
+	for name, mode := range map[string]os.FileMode{"": 0o700, identityFile: 0o600, resourceFile: 0o600, "lock": 0o600} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%q: %v, %v", name, info.Mode(), err)
@@ -105,8 +107,8 @@ func TestBadIdentities(t *testing.T) {
 	if _, err := LoadIdentity(dir, ""); !errors.Is(err, ErrBadIdentity) {
 		t.Errorf("garbage: %v", err)
 	}
-	write(t, filepath.Join(dir, identityFile), strings.Repeat("x", maxFileBytes+1), 0o600)
-	if _, err := LoadIdentity(dir, ""); !errors.Is(err, ErrTooLarge) {
+	write(t, filepath.Join(dir, identityFile), strings.Repeat("x", statefile.MaxBytes+1), 0o600)
+	if _, err := LoadIdentity(dir, ""); !errors.Is(err, statefile.ErrTooLarge) {
 		t.Errorf("large: %v", err)
 	}
 	must(t, os.Remove(filepath.Join(dir, identityFile)))
@@ -125,15 +127,15 @@ func TestIdentityOpenToOthers(t *testing.T) {
 	must(t, err)
 	path := filepath.Join(dir, identityFile)
 	must(t, os.Chmod(path, 0o640))
-	if _, err := LoadIdentity(dir, ""); !errors.Is(err, ErrTooOpen) || !strings.Contains(err.Error(), "chmod 600 "+path) {
+	if _, err := LoadIdentity(dir, ""); !errors.Is(err, statefile.ErrTooOpen) || !strings.Contains(err.Error(), "chmod 600 "+path) {
 		t.Errorf("mode 640: %v", err)
 	}
-	if _, err := LoadIdentity(dir, path); !errors.Is(err, ErrTooOpen) {
+	if _, err := LoadIdentity(dir, path); !errors.Is(err, statefile.ErrTooOpen) {
 		t.Errorf("by the environment: %v", err)
 	}
 	must(t, os.Chmod(path, 0o600))
 	must(t, os.Chmod(dir, 0o777))
-	if _, err := LoadIdentity(dir, ""); !errors.Is(err, ErrTooOpen) || !strings.Contains(err.Error(), "chmod 700 "+dir) {
+	if _, err := LoadIdentity(dir, ""); !errors.Is(err, statefile.ErrTooOpen) || !strings.Contains(err.Error(), "chmod 700 "+dir) {
 		t.Errorf("folder: %v", err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"git-remote-xmpp/internal/statefile"
 )
 
 const (
@@ -102,8 +104,8 @@ func (s *Store) NewInvite(ctx context.Context, r InviteRequest) (Secret, error) 
 		RepoUUID: repo, RepoName: r.RepoName, Access: r.Access, Label: r.Label,
 		Created: now, Expires: now.Add(r.Expires),
 	}}
-	err = withLock(ctx, s.dir, func() error {
-		return s.invites.update(func(l *inviteList) error { return l.add(made, now) })
+	err = statefile.Lock(ctx, s.dir, func() error {
+		return s.invites.Update(func(l *inviteList) error { return l.add(made, now) })
 	})
 	if err != nil {
 		return Secret{}, err
@@ -113,7 +115,7 @@ func (s *Store) NewInvite(ctx context.Context, r InviteRequest) (Secret, error) 
 
 // Invites returns the invites that are known, the oldest first.
 func (s *Store) Invites() ([]Invite, error) {
-	list, err := s.invites.read()
+	list, err := s.invites.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (s *Store) Invites() ([]Invite, error) {
 // HasOpenInvites tells whether anybody is expected. It is false if the store
 // can't be read (see [Store.Check]).
 func (s *Store) HasOpenInvites() bool {
-	list, err := s.invites.read()
+	list, err := s.invites.Read()
 	return err == nil && slices.ContainsFunc(list.Invites, func(v storedInvite) bool {
 		return v.State(s.now()) == InviteOpen
 	})
@@ -138,7 +140,7 @@ func (s *Store) HasOpenInvites() bool {
 // is let in as far as to be told so. It compares with every invite in constant
 // time. It is false if the store can't be read (see [Store.Check]).
 func (s *Store) MatchKnock(tag []byte, bareJID string) bool {
-	list, err := s.invites.read()
+	list, err := s.invites.Read()
 	if err != nil || len(tag) != knockTagBytes {
 		return false
 	}
@@ -195,7 +197,7 @@ func (l *inviteList) prune(now time.Time) {
 
 // settle says of used invites that they need no granting any more.
 func (l *inviteList) settle(which func(storedInvite) bool) error {
-	err := errUnchanged
+	err := statefile.ErrUnchanged
 	for i, v := range l.Invites {
 		if which(v) && !v.Granted {
 			l.Invites[i].Granted, err = true, nil
@@ -205,7 +207,7 @@ func (l *inviteList) settle(which func(storedInvite) bool) error {
 }
 
 // check refuses a file that this program would not have written.
-func (l *inviteList) check() error {
+func (l *inviteList) Check() error {
 	for _, v := range l.Invites {
 		id, err := canonicalUUID(v.RepoUUID)
 		if err != nil || id != v.RepoUUID {

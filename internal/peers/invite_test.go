@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"git-remote-xmpp/internal/statefile"
 )
 
 func invite(t *testing.T, s *Store, access Access) Secret {
@@ -61,9 +63,9 @@ func TestInvitesArePruned(t *testing.T) {
 func TestInvitesAreLimited(t *testing.T) {
 	s := testStore(t)
 	at(s, start)
-	must(t, s.invites.update(func(l *inviteList) error { return errUnchanged }))
+	must(t, s.invites.Update(func(l *inviteList) error { return statefile.ErrUnchanged }))
 	must(t, os.MkdirAll(s.dir, 0o700))
-	must(t, s.invites.update(func(l *inviteList) error {
+	must(t, s.invites.Update(func(l *inviteList) error {
 		for i := range maxInvites {
 			v := storedInvite{Hash: Key{byte(i), byte(i >> 8)}, Invite: Invite{RepoUUID: repo1, Access: Read, Created: start, Expires: start.Add(time.Hour)}}
 			l.Invites = append(l.Invites, v)

@@ -61,7 +61,7 @@ func (s *Store) List() ([]Peer, error) {
 
 // ByKey returns the peer with a key, or [ErrUnknownPeer].
 func (s *Store) ByKey(key Key) (Peer, error) {
-	list, err := s.peers.read()
+	list, err := s.peers.Read()
 	if err != nil {
 		return Peer{}, err
 	}
@@ -116,7 +116,7 @@ func (s *Store) Access(key Key, repoUUID string) Access {
 	if err != nil {
 		return None
 	}
-	list, err := s.peers.read()
+	list, err := s.peers.Read()
 	if err != nil {
 		return None
 	}
@@ -127,7 +127,7 @@ func (s *Store) Access(key Key, repoUUID string) Access {
 }
 
 func (s *Store) selectPeers(match func(*Peer) bool) ([]Peer, error) {
-	list, err := s.peers.read()
+	list, err := s.peers.Read()
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (l *peerList) add(key Key, now time.Time) (*Peer, error) {
 }
 
 // check refuses a file that this program would not have written.
-func (l *peerList) check() error {
+func (l *peerList) Check() error {
 	keys := map[Key]bool{}
 	for _, p := range l.Peers {
 		if keys[p.Key] {

@@ -75,7 +75,7 @@ func TestSeenWritesSeldom(t *testing.T) {
 	at(s, start)
 	key := add(t, s, 1, bob)
 	stat := func() os.FileInfo {
-		info, err := os.Stat(s.peers.path)
+		info, err := os.Stat(s.peers.Path)
 		must(t, err)
 		return info
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"time"
+
+	"git-remote-xmpp/internal/statefile"
 )
 
 // Redeem lets key, at the bare JID address, in by the secret of an invite, and
@@ -27,11 +29,11 @@ func (s *Store) Redeem(ctx context.Context, secret Secret, key Key, address, lab
 	now = now.UTC()
 	hash := Key(sha256.Sum256(secret[:]))
 	var got storedInvite
-	err := withLock(ctx, s.dir, func() error {
+	err := statefile.Lock(ctx, s.dir, func() error {
 		// Three writes, and a crash after any of them is harmless: the invite
 		// belongs to the key before the key may do anything, and can be
 		// redeemed again by it until it is granted.
-		err := s.invites.update(func(l *inviteList) (err error) {
+		err := s.invites.Update(func(l *inviteList) (err error) {
 			got, err = l.take(hash, key, now)
 			return err
 		})
@@ -41,10 +43,10 @@ func (s *Store) Redeem(ctx context.Context, secret Secret, key Key, address, lab
 		if got.Granted {
 			return s.requirePeer(key)
 		}
-		if err := s.peers.update(func(l *peerList) error { return l.admit(got.Invite, key, address, label, now) }); err != nil {
+		if err := s.peers.Update(func(l *peerList) error { return l.admit(got.Invite, key, address, label, now) }); err != nil {
 			return err
 		}
-		return s.invites.update(func(l *inviteList) error {
+		return s.invites.Update(func(l *inviteList) error {
 			return l.settle(func(v storedInvite) bool { return v.Hash == hash })
 		})
 	})
@@ -68,7 +70,7 @@ func (l *inviteList) take(hash, key Key, now time.Time) (storedInvite, error) {
 		if v.UsedBy != key {
 			return storedInvite{}, ErrInviteUsed
 		}
-		return *v, errUnchanged
+		return *v, statefile.ErrUnchanged
 	}
 	v.UsedBy, v.UsedAt = key, now
 	return *v, nil
@@ -94,7 +96,7 @@ func (l *peerList) admit(v Invite, key Key, address, label string, now time.Time
 // requirePeer says [ErrInviteUsed] about a key that is not among the peers any
 // more.
 func (s *Store) requirePeer(key Key) error {
-	list, err := s.peers.read()
+	list, err := s.peers.Read()
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func TestRedeem(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].State(now) != InviteUsed {
 		t.Errorf("%+v, %v", list, err)
 	}
-	data, err := os.ReadFile(s.invites.path)
+	data, err := os.ReadFile(s.invites.Path)
 	must(t, err)
 	text, err := Key(bytes.Join([][]byte{secret[:], make([]byte, 16)}, nil)).MarshalText()
 	must(t, err)
@@ -144,7 +144,7 @@ func TestRedeemAfterACrash(t *testing.T) {
 		s := testStore(t)
 		secret, key, now := invite(t, s, Write), testKey(1), time.Now().UTC()
 		var got storedInvite
-		must(t, s.invites.update(func(l *inviteList) (err error) {
+		must(t, s.invites.Update(func(l *inviteList) (err error) {
 			got, err = l.take(Key(sha256.Sum256(secret[:])), key, now)
 			return err
 		}))

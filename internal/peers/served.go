@@ -19,7 +19,7 @@ func (s *Store) Served(ctx context.Context, key Key, address, repoUUID string) e
 	if err != nil {
 		return err
 	}
-	list, err := s.peers.read()
+	list, err := s.peers.Read()
 	if err != nil || !list.newlyServed(key, address, id, s.now()) {
 		return err
 	}

@@ -5,7 +5,12 @@ import (
 	"context"
 	"path/filepath"
 	"time"
+
+	"git-remote-xmpp/internal/statefile"
 )
+
+// remedy is what the user does about a damaged file.
+const remedy = "restore it from a copy, or remove it and pair again"
 
 // Store is what is kept on disk about peers and invites. All its methods may
 // be called by any number of goroutines, and any number of processes may have
@@ -13,8 +18,8 @@ import (
 // in another. Reading costs two calls to stat as long as nothing changed.
 type Store struct {
 	dir     string
-	peers   document[peerList]
-	invites document[inviteList]
+	peers   statefile.Document[peerList]
+	invites statefile.Document[inviteList]
 	now     func() time.Time
 }
 
@@ -22,22 +27,22 @@ type Store struct {
 func Open(dir string) *Store {
 	return &Store{
 		dir:     dir,
-		peers:   document[peerList]{path: filepath.Join(dir, "peers.json")},
-		invites: document[inviteList]{path: filepath.Join(dir, "invites.json")},
+		peers:   statefile.Document[peerList]{Path: filepath.Join(dir, "peers.json"), Remedy: remedy},
+		invites: statefile.Document[inviteList]{Path: filepath.Join(dir, "invites.json"), Remedy: remedy},
 		now:     func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) },
 	}
 }
 
-// Check reads everything and says what is wrong with it: [ErrCorrupt],
-// [ErrNewer], [ErrTooOpen], [ErrTooLarge]. Methods that can't return an error
-// answer as if nothing were known; so a program calls this when it starts.
+// Check reads everything and says what is wrong with it, with an error of
+// package statefile. Methods that can't return an error answer as if nothing
+// were known; so a program calls this when it starts.
 func (s *Store) Check() error {
-	_, peersErr := s.peers.read()
-	_, invitesErr := s.invites.read()
+	_, peersErr := s.peers.Read()
+	_, invitesErr := s.invites.Read()
 	return cmp.Or(peersErr, invitesErr)
 }
 
 // changePeers changes the peers under the lock.
 func (s *Store) changePeers(ctx context.Context, change func(*peerList) error) error {
-	return withLock(ctx, s.dir, func() error { return s.peers.update(change) })
+	return statefile.Lock(ctx, s.dir, func() error { return s.peers.Update(change) })
 }

@@ -1,4 +1,4 @@
-package peers
+package statefile
 
 import (
 	"cmp"
@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// maxFileBytes is the largest file that is read or written here: 1 MiB.
-	maxFileBytes = 1 << 20
+	// MaxBytes is the largest file that is read or written here: 1 MiB.
+	MaxBytes = 1 << 20
 	// lockTimeout is how long a change waits for others to finish theirs,
 	// each of which takes milliseconds.
 	lockTimeout = 10 * time.Second
@@ -37,9 +37,9 @@ var (
 	ErrLocked = errors.New("locked by another process")
 )
 
-// withLock runs change while no other process or goroutine changes anything in
-// dir. It makes the folder if it isn't there. It waits [lockTimeout] at most.
-func withLock(ctx context.Context, dir string, change func() error) (err error) {
+// Lock runs change while no other process or goroutine changes anything in
+// dir. It makes the folder if it isn't there. It waits ten seconds at most.
+func Lock(ctx context.Context, dir string, change func() error) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -57,11 +57,11 @@ func withLock(ctx context.Context, dir string, change func() error) (err error) 
 	return change()
 }
 
-// replaceFile puts a new file in the place of path: whole or not at all, on
-// disk before it is seen, mode 0600. The caller holds the lock, so the
+// Replace puts a new file in the place of path: whole or not at all, on
+// disk before it is seen, mode 0600. The caller holds the [Lock], so the
 // temporary file has a fixed name, and one that a crash left is just removed.
-func replaceFile(path string, data []byte) error {
-	if len(data) > maxFileBytes {
+func Replace(path string, data []byte) error {
+	if len(data) > MaxBytes {
 		return fmt.Errorf("write %s: %w", path, ErrTooLarge)
 	}
 	temp := path + tempSuffix
@@ -91,9 +91,9 @@ func writeTemp(temp string, data []byte) error {
 	return cmp.Or(err, f.Close())
 }
 
-// readPrivate reads a file that nobody else may read or write, as ssh demands
+// ReadPrivate reads a file that nobody else may read or write, as ssh demands
 // it of private keys.
-func readPrivate(path string) ([]byte, error) {
+func ReadPrivate(path string) ([]byte, error) {
 	f, info, err := openChecked(path, 0o077)
 	if err != nil {
 		return nil, err
@@ -125,18 +125,18 @@ func openChecked(path string, forbidden fs.FileMode) (*os.File, fs.FileInfo, err
 }
 
 func readLimited(f *os.File, info fs.FileInfo) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", f.Name(), err)
 	}
-	if len(data) > maxFileBytes || info.Size() > maxFileBytes {
+	if len(data) > MaxBytes || info.Size() > MaxBytes {
 		return nil, fmt.Errorf("read %s: %w", f.Name(), ErrTooLarge)
 	}
 	return data, nil
 }
 
-// checkDir refuses a folder in which others could put files of their own.
-func checkDir(dir string) error {
+// CheckDir refuses a folder in which others could put files of their own.
+func CheckDir(dir string) error {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

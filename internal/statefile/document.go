@@ -1,4 +1,7 @@
-package peers
+// Package statefile keeps small private files on disk that several processes
+// read and change: checked for who may write them, replaced whole, under one
+// lock for each folder. It doesn't know what is in them.
+package statefile
 
 import (
 	"bytes"
@@ -26,15 +29,16 @@ var (
 	ErrCorrupt = errors.New("damaged")
 	// ErrNewer says that a file is from a newer version of this program.
 	ErrNewer = errors.New("written by a newer git-remote-xmpp")
-
-	// errUnchanged is what a change returns when there is nothing to write.
-	errUnchanged = errors.New("unchanged")
+	// ErrUnchanged is what a change returns when there is nothing to write.
+	ErrUnchanged = errors.New("unchanged")
 )
 
-// document is one JSON file. Its T is decoded anew for every change and never
-// changed after it is in the cache, so readers share it without copying.
-type document[T any] struct {
-	path string
+// Document is one JSON file. Its T is decoded anew for every change and never
+// changed after it is in the cache, so readers share it without copying. A *T
+// with a method Check() error says itself what of it is damaged.
+type Document[T any] struct {
+	Path   string
+	Remedy string // what the user does about a damaged file; ends its error
 
 	mu      sync.Mutex
 	cached  *T
@@ -48,13 +52,13 @@ type envelope[T any] struct {
 	Content T   `json:"content"`
 }
 
-// read returns what the file says, from memory if the file is the same as
+// Read returns what the file says, from memory if the file is the same as
 // last time: the same inode, size and time. A missing file is a zero T. The
 // caller doesn't change the result.
-func (d *document[T]) read() (*T, error) {
+func (d *Document[T]) Read() (*T, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	info, err := os.Stat(d.path)
+	info, err := os.Stat(d.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return new(T), nil
 	}
@@ -68,12 +72,12 @@ func (d *document[T]) read() (*T, error) {
 }
 
 // reread reads the file whatever the cache has. d.mu is held.
-func (d *document[T]) reread() (*T, error) {
+func (d *Document[T]) reread() (*T, error) {
 	d.cached = nil
-	if err := checkDir(filepath.Dir(d.path)); err != nil {
+	if err := CheckDir(filepath.Dir(d.Path)); err != nil {
 		return nil, err
 	}
-	f, info, err := openChecked(d.path, 0o022)
+	f, info, err := openChecked(d.Path, 0o022)
 	if errors.Is(err, fs.ErrNotExist) {
 		return new(T), nil
 	}
@@ -85,7 +89,7 @@ func (d *document[T]) reread() (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := decode[T](d.path, data)
+	content, err := d.decode(data)
 	if err != nil {
 		return nil, err
 	}
@@ -94,10 +98,10 @@ func (d *document[T]) reread() (*T, error) {
 	return content, nil
 }
 
-// update changes the file by change, which gets a T of its own. The caller
-// holds the lock of the folder. An error of change leaves the file alone;
-// errUnchanged does too, and is no error.
-func (d *document[T]) update(change func(*T) error) error {
+// Update changes the file by change, which gets a T of its own. The caller
+// holds the [Lock] of the folder. An error of change leaves the file alone;
+// [ErrUnchanged] does too, and is no error.
+func (d *Document[T]) Update(change func(*T) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	content, err := d.reread()
@@ -105,46 +109,46 @@ func (d *document[T]) update(change func(*T) error) error {
 		return err
 	}
 	d.cached = nil // content is ours now, and about to change
-	if err := change(content); errors.Is(err, errUnchanged) {
+	if err := change(content); errors.Is(err, ErrUnchanged) {
 		return nil
 	} else if err != nil {
 		return err
 	}
 	data, err := json.MarshalIndent(envelope[T]{formatVersion, *content}, "", " ")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", d.path, err)
+		return fmt.Errorf("write %s: %w", d.Path, err)
 	}
-	return replaceFile(d.path, append(data, '\n'))
+	return Replace(d.Path, append(data, '\n'))
 }
 
 // decode reads an envelope. The version goes first: what a newer version has
 // inside needn't make sense here.
-func decode[T any](path string, data []byte) (*T, error) {
+func (d *Document[T]) decode(data []byte) (*T, error) {
 	var v envelope[json.RawMessage]
 	if err := json.Unmarshal(data, &v); err != nil {
-		return nil, corrupt(path, err)
+		return nil, d.corrupt(err)
 	}
 	switch {
 	case v.Version > formatVersion:
-		return nil, fmt.Errorf("%s: %w (format %d, this one knows %d): update git-remote-xmpp", path, ErrNewer, v.Version, formatVersion)
+		return nil, fmt.Errorf("%s: %w (format %d, this one knows %d): update git-remote-xmpp", d.Path, ErrNewer, v.Version, formatVersion)
 	case v.Version < 1:
-		return nil, corrupt(path, errors.New("no format version"))
+		return nil, d.corrupt(errors.New("no format version"))
 	}
 	content := new(T)
 	dec := json.NewDecoder(bytes.NewReader(v.Content))
 	if err := dec.Decode(content); err != nil {
-		return nil, corrupt(path, err)
+		return nil, d.corrupt(err)
 	}
-	if c, ok := any(content).(interface{ check() error }); ok {
-		if err := c.check(); err != nil {
-			return nil, corrupt(path, err)
+	if c, ok := any(content).(interface{ Check() error }); ok {
+		if err := c.Check(); err != nil {
+			return nil, d.corrupt(err)
 		}
 	}
 	return content, nil
 }
 
-func corrupt(path string, err error) error {
-	return fmt.Errorf("%s is %w: %w; restore it from a copy, or remove it and pair again", path, ErrCorrupt, err)
+func (d *Document[T]) corrupt(err error) error {
+	return fmt.Errorf("%s is %w: %w; %s", d.Path, ErrCorrupt, err, d.Remedy)
 }
 
 func sameFile(a, b fs.FileInfo) bool {
