@@ -164,7 +164,7 @@ func (r *receiver) runPushToCheckout(ctx context.Context, t workTree, path, to s
 	if err != nil {
 		return err
 	}
-	return r.runHook(cmd, t.environ())
+	return r.runHook(ctx, cmd, t.environ())
 }
 
 // inTree runs git in a work tree, in a group of its own: a signal that ends

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// hookGrace is how long a hook of the repository's own has to end when it is told to.
+const hookGrace = 300 * time.Millisecond
+
 // runGroup runs a command that was made with ctx in a group of its own. When ctx ends the group is asked to end; after the grace whatever is left of it is killed.
 func runGroup(ctx context.Context, cmd *exec.Cmd, grace time.Duration) error {
 	ownGroup(cmd)

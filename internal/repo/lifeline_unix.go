@@ -13,11 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
-
-// hookGrace is how long a hook of the repository's has to end after its line was cut.
-const hookGrace = 300 * time.Millisecond
 
 // firstExtraFile is the descriptor of the first of [exec.Cmd.ExtraFiles].
 const firstExtraFile = 3
@@ -73,21 +69,13 @@ func lifeline() *os.File {
 
 // runTied runs a hook as a child that ends when ctx does, with all that it started, and returns its exit status.
 func runTied(ctx context.Context, cmd *exec.Cmd) (int, error) {
-	ownGroup(cmd)
-	cmd.Cancel = func() error { return terminateGroup(cmd) }
-	cmd.WaitDelay = hookGrace
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		_ = KillGroup(cmd) // no error if nothing is left
-	}
+	err := runGroup(ctx, cmd, hookGrace)
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.Exited():
 		return exit.ExitCode(), nil
 	case errors.As(err, &exit), ctx.Err() != nil:
 		return 1, nil // by a signal: git takes it for a refusal
-	case errors.Is(err, exec.ErrWaitDelay):
-		return 0, nil // it has left something behind that holds its input
 	}
 	return 0, err
 }

@@ -149,7 +149,7 @@ func (r *receiver) askUpdateHook(ctx context.Context, p *plan) (*plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("update hook: %w", err)
 	}
-	err = r.runHook(cmd, nil)
+	err = r.runHook(ctx, cmd, nil)
 	if err == nil {
 		return p, nil
 	}
@@ -163,9 +163,12 @@ func (r *receiver) askUpdateHook(ctx context.Context, p *plan) (*plan, error) {
 
 // runHook runs a hook of the repository's own where receive-pack runs hooks,
 // with what it says shown to the pusher.
-func (r *receiver) runHook(cmd *exec.Cmd, environ []string) error {
+func (r *receiver) runHook(ctx context.Context, cmd *exec.Cmd, environ []string) error {
 	cmd.Dir, cmd.Env = r.repo.Dir, slices.Concat(r.hookEnv, environ)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = r.stderr, r.stderr, pipeGrace
+	if r.grouped {
+		return runGroup(ctx, cmd, hookGrace)
+	}
 	err := cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) {
 		return nil // it has left something behind that holds its output

@@ -11,6 +11,9 @@ import (
 // postReceive is the hook that is told what a push has changed.
 const postReceive = "post-receive"
 
+// postUpdate is its older kin.
+const postUpdate = "post-update"
+
 const (
 	// maxHookLineBytes bounds a line of a hook's input: no packet is longer.
 	maxHookLineBytes = 1 << 16

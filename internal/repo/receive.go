@@ -72,16 +72,7 @@ func newReceiver(ctx context.Context, integrate string, stderr io.Writer) (*rece
 	if err != nil {
 		return nil, err
 	}
-	late, err := repo.olderThan(ctx, answersAtOnce)
-	if err != nil {
-		return nil, err
-	}
-	return &receiver{
-		repo: repo, sender: sender, integrate: integrate,
-		hooks: os.Getenv(envHooks), hookEnv: clean, stderr: stderr,
-		txn:      &transactions{repo: repo, message: sender.reflog(), stderr: stderr, late: late},
-		declined: make(map[string]bool),
-	}, nil
+	return repo.receiver(ctx, sender, integrate, os.Getenv(envHooks), clean, stderr)
 }
 
 // readRequest agrees on the version, then reads commands and push options. The

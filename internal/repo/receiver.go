@@ -16,8 +16,10 @@ type receiver struct {
 	integrate string   // Policy.Integrate
 	hooks     string   // the repository's own hooks folder
 	hookEnv   []string // the environment for them
-	stderr    io.Writer
-	txn       *transactions
+	// grouped is set where hooks run in groups of their own: without one of git's around us nothing else would end what they start.
+	grouped bool
+	stderr  io.Writer
+	txn     *transactions
 
 	refs     map[string]string // branches and the sender's fallback refs
 	names    refNames          // of the fallback refs that there are or will be
@@ -25,6 +27,19 @@ type receiver struct {
 	trees    []workTree
 	loaded   bool            // whether trees are known
 	declined map[string]bool // branches that a push-to-checkout hook wouldn't have moved
+}
+
+// receiver makes a receiver. own is the repository's own hooks folder, stderr is for what the pusher is told.
+func (r *Repo) receiver(ctx context.Context, sender Sender, integrate, own string, hookEnv []string, stderr io.Writer) (*receiver, error) {
+	late, err := r.olderThan(ctx, answersAtOnce)
+	if err != nil {
+		return nil, err
+	}
+	return &receiver{
+		repo: r, sender: sender, integrate: integrate, hooks: own, hookEnv: hookEnv, stderr: stderr,
+		txn:      &transactions{repo: r, message: sender.reflog(), stderr: stderr, late: late},
+		declined: make(map[string]bool),
+	}, nil
 }
 
 // run carries out the commands. The reports are in the commands' order. The

@@ -21,16 +21,11 @@ func (w *world) receiver(t *testing.T) *receiver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	late, err := repo.olderThan(t.Context(), answersAtOnce)
+	r, err := repo.receiver(t.Context(), Sender{testJID, aliceUUID, testKey, "alice"}, IntegrateFF, own, Environ(), os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sender := Sender{testJID, aliceUUID, testKey, "alice"}
-	return &receiver{
-		repo: repo, sender: sender, integrate: IntegrateFF, hooks: own, hookEnv: Environ(), stderr: os.Stderr,
-		txn:      &transactions{repo: repo, message: sender.reflog(), stderr: os.Stderr, late: late},
-		declined: make(map[string]bool),
-	}
+	return r
 }
 
 // receive carries out commands, each by itself.
