@@ -3,6 +3,9 @@
 package repo
 
 import (
+	"context"
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -100,4 +103,41 @@ func listing(t *testing.T, dir string) (paths []string) {
 		t.Fatal(err)
 	}
 	return paths
+}
+
+// A hook of ours that hangs ends with the context, whatever it ignores.
+func TestPostSyncIsStopped(t *testing.T) {
+	w := newWorld(t, "--bare")
+	file := filepath.Join(t.TempDir(), "group")
+	w.hook(postSync, "trap '' TERM; ps -o pgid= -p $$ >"+file+".new; mv "+file+".new "+file+"; sleep 600; sleep 600")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	failed := make(chan error, 1)
+	go func() { failed <- w.open().PostSync(ctx, "bob", nil, io.Discard) }()
+	group := waitFor(t, file)
+	cancel(os.ErrDeadlineExceeded)
+	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+	waitGone(t, group)
+}
+
+// So does a hook that runs when something is brought in.
+func TestIntegrateIsStopped(t *testing.T) {
+	w := newWorld(t, "--bare")
+	git(t, w.server, "update-ref", syncedRef, w.history("two main")["two"])
+	before := git(t, w.server, "for-each-ref")
+	file := filepath.Join(t.TempDir(), "group")
+	w.hook("update", "trap '' TERM; ps -o pgid= -p $$ >"+file+".new; mv "+file+".new "+file+"; sleep 600; sleep 600")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- w.open().Integrate(ctx, Sender{testJID, aliceUUID, testKey, "alice"}, Policy{}, io.Discard)
+	}()
+	group := waitFor(t, file)
+	cancel()
+	<-ended
+	waitGone(t, group)
+	if got := git(t, w.server, "for-each-ref"); got != before {
+		t.Errorf("there are\n%s", got)
+	}
 }
