@@ -90,6 +90,13 @@ var rules = []rule{
 		why:     "whom to trust is kept on disk and must be readable without a connection",
 	},
 	{
+		pkg:     "./internal/watch",
+		uses:    []string{},
+		imports: []string{"os/exec", "net/..."},
+		reaches: []string{"github.com/go-git/..."},
+		why:     "it tells that files have changed, and knows nobody who cares",
+	},
+	{
 		pkg:     "./internal/statefile",
 		uses:    []string{"./internal/disk"},
 		imports: []string{"os/exec", "net/..."},
