@@ -44,7 +44,7 @@ func (d *dialer) dialAgent(ctx context.Context, target client.Target) (tunnel.St
 }
 
 // startAgent has serve work for helpers of this home, and tell its status. Without a socket they log in themselves, and that is all.
-func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint, serving *serve.Server) (stop func()) {
+func (s *setup) startAgent(ctx context.Context, serving *serve.Server, pool *client.Pool) (stop func()) {
 	if s.settings.Agent == config.UseNever {
 		return func() {}
 	}
@@ -53,11 +53,10 @@ func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint, se
 		s.log.Warn("git here logs in by itself", "err", err)
 		return func() {}
 	}
-	pool := client.NewPool(client.Options{Dialer: endpoint, Store: s.store, Account: s.settings.Account, Software: software()})
 	server := &agent.Server{
 		Login: s.login(), Log: s.log, Status: s.statusOf(serving, pool),
 		Ready: func(ctx context.Context) error {
-			if !endpoint.Online(ctx) {
+			if !serving.Endpoint.Online(ctx) {
 				return errors.New("it is offline")
 			}
 			return nil
@@ -84,7 +83,6 @@ func (s *setup) startAgent(ctx context.Context, endpoint *transport.Endpoint, se
 	return func() {
 		cancel()
 		task.Wait()
-		pool.Close()
 	}
 }
 

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"time"
 
 	"git-remote-xmpp/internal/agent"
 	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/syncer"
 	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
@@ -91,18 +93,28 @@ func (d *dialer) within(ctx context.Context, dial func(context.Context) (tunnel.
 
 // begin begins to look for a peer. Whoever can't log in learns that before they learn that they know nobody.
 func (d *dialer) begin(ctx context.Context) (err error) {
-	if d.remote.Invite != "" {
-		d.search, err = client.NewInviteSearch(d.remote.Address, d.remote.Invite)
-	} else {
-		d.search, err = client.NewSearch(d.store, d.remote.Address, d.remote.Repo)
-	}
-	if err == nil {
+	if d.search, err = d.newSearch(); err == nil {
 		return nil
 	}
 	if _, incomplete := d.transportConfig(ctx, ""); incomplete != nil {
 		return incomplete
 	}
 	return d.explain(err)
+}
+
+func (d *dialer) newSearch() (*client.Search, error) {
+	if d.remote.Invite != "" {
+		return client.NewInviteSearch(d.remote.Address, d.remote.Invite)
+	}
+	only := os.Getenv(syncer.EnvPeer)
+	if only == "" {
+		return client.NewSearch(d.store, d.remote.Address, d.remote.Repo)
+	}
+	peer, err := d.store.Find(only)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", syncer.EnvPeer, err)
+	}
+	return client.NewKeySearch(d.store, d.remote.Address, peer.Key)
 }
 
 func (d *dialer) logIn(ctx context.Context) error {

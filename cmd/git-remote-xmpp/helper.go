@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/helper"
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/pushcmd"
 	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/syncer"
 	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
 )
@@ -33,7 +35,9 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	defer s.close()
 	h := &helper.Helper{
 		In: std.in, Out: std.out, Err: std.err, Timeout: s.settings.Timeout, Name: displayName(remote),
-		Open: protocol.Open{Repository: remote.Repo, GitProtocol: uint32(s.settings.ProtocolVersion)},
+		Open: protocol.Open{
+			Repository: remote.Repo, GitProtocol: uint32(s.settings.ProtocolVersion), Merges: os.Getenv(syncer.EnvMerges) != "",
+		},
 	}
 	local, err := repo.FromEnv(ctx)
 	switch {

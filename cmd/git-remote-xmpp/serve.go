@@ -63,19 +63,26 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	}
 	cfg.Serve, cfg.Status = true, "serving git repositories"
 	cfg.Admit, cfg.AdmitKnock = serve.Admit(s.store, s.log), serve.AdmitKnock(s.store)
-	endpoint, err := s.start(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer endpoint.Close()
 	server := &serve.Server{
-		Endpoint: endpoint, Store: s.store, Catalog: catalog, Hooks: repo.HooksDir(s.dirs.Data),
+		Store: s.store, Catalog: catalog, Hooks: repo.HooksDir(s.dirs.Data),
 		Resource: s.identity.Resource, Software: software(), Timeout: s.settings.Timeout, Log: s.log,
 		Pushes: s.settings.MaxPushes, Fetches: s.settings.MaxFetches,
 	}
-	stopAgent := s.startAgent(ctx, endpoint, server)
+	server.Sync = s.syncer(server)
+	cfg.Presence, cfg.Linked = server.Sync.Presence, server.Sync.Linked
+	if server.Endpoint, err = s.start(ctx, cfg); err != nil {
+		return err
+	}
+	defer server.Endpoint.Close()
+	pool := s.pool(server.Endpoint)
+	defer pool.Close()
+	stopAgent := s.startAgent(ctx, server, pool)
 	defer stopAgent()
-	if _, err := fmt.Fprintf(std.out, "ready %s\n", endpoint.JID()); err != nil {
+	if err := server.Sync.Start(ctx, pool, server.Endpoint.Greet); err != nil {
+		return err
+	}
+	defer server.Sync.Close()
+	if _, err := fmt.Fprintf(std.out, "ready %s\n", server.Endpoint.JID()); err != nil {
 		return err
 	}
 	return server.Run(ctx)

@@ -125,3 +125,17 @@ func (r *Repo) commitNamed(ctx context.Context, branches map[string]string, src 
 	}
 	return strings.TrimSpace(out), err
 }
+
+// Diverged reports whether neither of two commits is the other or an ancestor of it. One that isn't here has diverged from nothing.
+func (r *Repo) Diverged(ctx context.Context, a, b string) (bool, error) {
+	present, err := r.present(ctx, a+"\n"+b+"\n")
+	if err != nil || !present[a] || !present[b] {
+		return false, err
+	}
+	for _, pair := range [][2]string{{a, b}, {b, a}} {
+		if forward, err := r.isAncestor(ctx, pair[0], pair[1]); forward || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}

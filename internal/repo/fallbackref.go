@@ -110,3 +110,17 @@ func (r *Repo) mergedInto(ctx context.Context, branch string, merged map[string]
 	}
 	return err
 }
+
+// Pushers returns the UUIDs of the repositories whose own commits wait on fallback refs among the tips; records don't count.
+func Pushers(tips []Tip) map[string]bool {
+	clients := make(map[string]bool)
+	for _, t := range tips {
+		if !strings.HasPrefix(t.Ref, syncedPrefix) {
+			continue
+		}
+		if f, ok := parseFallback(t.Ref, t.ID); ok && f.Origin == "" {
+			clients[f.Client] = true
+		}
+	}
+	return clients
+}

@@ -57,3 +57,24 @@ func (s *Scheduler) Snapshot() []Entry {
 	})
 	return list
 }
+
+// Behind returns what waits for a run to end: own are those of the same client and side, others those that could have its place. One whose client
+// has another push running on that side waits for that.
+func (s *Scheduler) Behind(t Ticket) (own, others []Ticket) {
+	e := s.entries[t]
+	if e == nil || !e.Running {
+		return nil, nil
+	}
+	state := &s.sides[e.Side]
+	for _, l := range state.turn {
+		for _, w := range l.waiting {
+			switch {
+			case w.Client == e.Client:
+				own = append(own, w.Ticket)
+			case e.Side == Fetching || l.running == 0:
+				others = append(others, w.Ticket)
+			}
+		}
+	}
+	return own, others
+}

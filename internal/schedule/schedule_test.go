@@ -141,3 +141,23 @@ func TestOwner(t *testing.T) {
 	s.Done(mine[0])
 	mustRun(t, s, mine[2])
 }
+
+// What waits for a run: the rest of its client's, and what could have its place.
+func TestBehind(t *testing.T) {
+	s := schedule.New(limits(2))
+	a1, a2, b1, b2, c1 := add(t, s, push("a")), add(t, s, push("a")), add(t, s, push("b")), add(t, s, push("b")), add(t, s, push("c"))
+	fetch := add(t, s, schedule.Initiation{Client: "a", Side: schedule.Fetching})
+	mustRun(t, s, a1, b1, fetch)
+	for ticket, want := range map[schedule.Ticket][2][]schedule.Ticket{
+		a1: {{a2}, {c1}}, b1: {{b2}, {c1}}, fetch: {}, c1: {},
+	} {
+		own, others := s.Behind(ticket)
+		if !slices.Equal(own, want[0]) || !slices.Equal(others, want[1]) {
+			t.Errorf("behind %d: %v, %v, want %v", ticket, own, others, want)
+		}
+	}
+	s.Done(c1)
+	if _, others := s.Behind(a1); len(others) != 0 {
+		t.Errorf("behind a1: %v", others)
+	}
+}

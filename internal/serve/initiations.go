@@ -3,9 +3,13 @@ package serve
 import (
 	"context"
 	"encoding/hex"
+	"errors"
+	"log/slog"
 	"time"
 
 	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/syncer"
 	"git-remote-xmpp/protocol"
 )
 
@@ -24,47 +28,155 @@ func (s *Server) initiations(ctx context.Context, c *client) {
 		if err != nil {
 			return // the stream or the connection has ended, or what came isn't understood
 		}
-		offer, ok := m.(*protocol.CanPush)
-		if !ok {
+		answers, known := s.respond(ctx, c, m)
+		if !known {
 			unknown++
-			continue
 		}
 		_ = c.control.SetWriteDeadline(time.Now().Add(answerTimeout)) // fails only on a stream that has ended, as the write does
-		if err := protocol.Write(c.control, s.answer(ctx, c, offer)); err != nil {
-			return
+		for _, a := range answers {
+			if err := protocol.Write(c.control, a); err != nil {
+				return
+			}
 		}
 	}
 }
 
-// answer asks for a push if the client may push to the repository and has what it lacks.
-func (s *Server) answer(ctx context.Context, c *client, offer *protocol.CanPush) protocol.Message {
+// respond does what a message asks for. What it doesn't know of isn't answered.
+func (s *Server) respond(ctx context.Context, c *client, m protocol.Message) (answers []protocol.Message, known bool) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	log := s.Log.With("peer", c.conn.Peer().String(), "client", offer.From, "repository", offer.To)
-	wanted, err := s.wants(ctx, c, offer)
-	if err != nil {
-		log.Info("offer declined", "err", err)
+	log := s.Log.With("peer", c.conn.Peer().String())
+	switch m := m.(type) {
+	case *protocol.CanPush:
+		return []protocol.Message{s.offered(ctx, c, m, log.With("client", m.From, "repository", m.To))}, true
+	case *protocol.Announce:
+		return []protocol.Message{s.announced(ctx, c, m, log.With("client", m.From, "repository", m.Repository))}, true
+	case *protocol.PushRequest:
+		log := log.With("client", m.From, "repository", m.To)
+		if len(m.Refs) > 0 {
+			s.requested(ctx, c, m, log)
+			return nil, true
+		}
+		return s.asked(ctx, c, m, log), true
+	case *protocol.NothingNeeded: // the answer to what asked has said
+		return nil, true
+	default:
+		return nil, false
 	}
-	log.Debug("offered a push", "tips", len(offer.Tips), "wanted", wanted)
-	if wanted {
-		return &protocol.PushRequest{From: offer.To, To: offer.From}
-	}
-	return &protocol.NothingNeeded{From: offer.To, To: offer.From}
 }
 
-func (s *Server) wants(ctx context.Context, c *client, offer *protocol.CanPush) (bool, error) {
-	entry, err := s.Catalog.Find(ctx, offer.To, func(uuid string) bool {
-		return uuid == offer.To && s.Store.Access(c.key, uuid) >= peers.Write
-	})
+// find finds the repository of a UUID, if the client's key has so much access, and the repository that it names as its own isn't another's.
+func (s *Server) find(ctx context.Context, c *client, client, uuid string, least peers.Access) (Entry, error) {
+	entry, err := s.Catalog.Find(ctx, uuid, func(id string) bool { return id == uuid && s.access(c.key, id) >= least })
 	if err != nil {
-		return false, err
+		return Entry{}, err
 	}
-	if err := s.Store.BindUUID(ctx, c.key, offer.From); err != nil {
-		return false, err
+	return entry, s.Store.BindUUID(ctx, c.key, client)
+}
+
+// offered asks for a push if the client may push to the repository and has what it lacks.
+func (s *Server) offered(ctx context.Context, c *client, offer *protocol.CanPush, log *slog.Logger) protocol.Message {
+	nothing := &protocol.NothingNeeded{From: offer.To, To: offer.From}
+	entry, err := s.find(ctx, c, offer.From, offer.To, peers.Write)
+	if err != nil {
+		log.Info("offer declined", "err", err)
+		return nothing
 	}
-	var tips []string
+	var answer protocol.Message = nothing
+	if len(offer.Refs) > 0 {
+		tips := syncer.TipsOf(offer)
+		if s.Sync != nil {
+			s.Sync.Offered(entry.UUID, c.key, offer.From, tips)
+		}
+		var wanted []repo.Tip
+		wanted, err = entry.Repo.Wanted(ctx, offer.From, tips)
+		answer = syncer.Answer(offer, wanted)
+	} else {
+		var lacks bool
+		if lacks, err = entry.Repo.Lacks(ctx, idsOf(offer)); lacks {
+			answer = &protocol.PushRequest{From: offer.To, To: offer.From}
+		}
+	}
+	if err != nil {
+		log.Warn("offer not compared", "err", err)
+		return nothing
+	}
+	log.Debug("offered a push", "tips", len(offer.Tips), "answer", answer.Type())
+	return answer
+}
+
+func idsOf(offer *protocol.CanPush) []string {
+	var ids []string
 	for _, tip := range offer.Tips {
-		tips = append(tips, hex.EncodeToString(tip))
+		ids = append(ids, hex.EncodeToString(tip))
 	}
-	return entry.Repo.Lacks(ctx, tips)
+	return ids
+}
+
+// announced notes a clone of a repository.
+func (s *Server) announced(ctx context.Context, c *client, m *protocol.Announce, log *slog.Logger) protocol.Message {
+	if s.Sync == nil {
+		return &protocol.Refuse{Code: protocol.CodeRefused, Text: "nothing is kept in sync there"}
+	}
+	entry, err := s.Catalog.Find(ctx, m.Repository, func(id string) bool { return s.access(c.key, id) >= peers.Read })
+	if err == nil {
+		err = s.Store.BindUUID(ctx, c.key, m.From)
+	}
+	if err == nil && c.serves != "" {
+		r := syncer.Repository{Repo: entry.Repo, UUID: entry.UUID, Name: entry.Name, Settings: entry.Settings}
+		err = s.Sync.Announced(ctx, r, c.key, m.From, c.conn.Peer().Bare(), c.serves)
+	}
+	if err != nil {
+		log.Info("announcement refused", "err", err)
+		return refusalOf(err)
+	}
+	log.Debug("announced", "uuid", entry.UUID)
+	return &protocol.Announced{From: entry.UUID, To: m.From}
+}
+
+// refusalOf is what a peer may know of an error.
+func refusalOf(err error) *protocol.Refuse {
+	var refusal *protocol.Refuse
+	switch {
+	case errors.As(err, &refusal):
+		return refusal
+	case errors.Is(err, peers.ErrUUIDBound):
+		return &protocol.Refuse{Code: protocol.CodeUUIDBound, Text: copiedUUID}
+	default:
+		return &protocol.Refuse{Code: protocol.CodeInternal}
+	}
+}
+
+// asked says what there is.
+func (s *Server) asked(ctx context.Context, c *client, m *protocol.PushRequest, log *slog.Logger) []protocol.Message {
+	nothing := []protocol.Message{&protocol.NothingNeeded{From: m.To, To: m.From}}
+	entry, err := s.find(ctx, c, m.From, m.To, peers.Read)
+	if err != nil {
+		log.Info("request declined", "err", err)
+		return nothing
+	}
+	tips, err := entry.Repo.Tips(ctx)
+	if err != nil {
+		log.Warn("refs not read", "err", err)
+		return nothing
+	}
+	var answers []protocol.Message
+	for _, offer := range syncer.Offers(m.To, m.From, tips) {
+		answers = append(answers, offer)
+	}
+	if answers == nil {
+		return nothing
+	}
+	return answers
+}
+
+// requested has what a client wants pushed to it.
+func (s *Server) requested(ctx context.Context, c *client, m *protocol.PushRequest, log *slog.Logger) {
+	entry, err := s.find(ctx, c, m.From, m.To, peers.Read)
+	if err != nil || s.Sync == nil {
+		log.Info("request declined", "err", err)
+		return
+	}
+	log.Debug("asked for a push", "refs", len(m.Refs))
+	s.Sync.Requested(entry.UUID, c.key, m.From, m.Refs)
 }

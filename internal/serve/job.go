@@ -47,6 +47,7 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 	defer stop()
 
 	began := time.Now()
+	j.receiving()
 	status, err := j.work(ctx, cancel, reader, log)
 	switch {
 	case context.Cause(ctx) != nil:
@@ -56,10 +57,24 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 		j.cancel(protocol.CodeInternal)
 	default:
 		log.Info("done", "status", status, "took", time.Since(began))
+		j.received(status)
 		if j.write(&protocol.Done{Status: uint32(status)}) == nil {
 			_ = j.stream.Close() // the peer has all
 		}
 		j.stream.CancelRead(0)
+	}
+}
+
+// receiving and received tell who keeps repositories in step of a push.
+func (j *job) receiving() {
+	if s := j.server.Sync; s != nil && j.open.Service == protocol.ReceivePack {
+		s.Receiving(j.entry.UUID, j.client.key, j.open.Client, j.open.Merges)
+	}
+}
+
+func (j *job) received(status int) {
+	if s := j.server.Sync; s != nil && j.open.Service == protocol.ReceivePack && status == 0 {
+		s.Received(j.entry.UUID, j.client.key, j.open.Client)
 	}
 }
 

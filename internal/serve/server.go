@@ -15,6 +15,7 @@ import (
 
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/syncer"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
@@ -48,6 +49,10 @@ type Server struct {
 	// Pushes and Fetches are how many of them run at once, over all clients; at least 1.
 	Pushes, Fetches int
 
+	// Sync keeps repositories in step; nil: nothing does.
+	Sync *syncer.Syncer
+
+	prepare  sync.Once // turns
 	turns    *turns
 	beats    beats         // of clients
 	live     live          // what Status shows
@@ -74,8 +79,8 @@ func AdmitKnock(store *peers.Store) func(jid.JID, []byte) bool {
 // Run serves until ctx is done; then it lets what runs finish for a short time, cancels the rest
 // and returns when all has ended. The error is that of the endpoint if it ended by itself.
 func (s *Server) Run(ctx context.Context) error {
-	s.conns, s.turns = make(chan struct{}, maxConnections), newTurns(s.Pushes, s.Fetches)
-	s.live.begin(s.turns)
+	s.conns = make(chan struct{}, maxConnections)
+	s.live.begin(s.prepared())
 	var conns sync.WaitGroup
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -105,6 +110,12 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
+// prepared returns the turns.
+func (s *Server) prepared() *turns {
+	s.prepare.Do(func() { s.turns = newTurns(s.Pushes, s.Fetches) })
+	return s.turns
+}
+
 // admitConn takes a slot for a connection.
 func (s *Server) admitConn(conn *transport.Conn) (release func(), ok bool) {
 	key, _ := peers.KeyOf(conn.Key()) // one of another length has no grants either
@@ -126,6 +137,7 @@ type client struct {
 	conn    *transport.Conn
 	key     peers.Key
 	peer    peers.Peer
+	serves  string // the resource that it says it serves under
 	granted string // UUID of the repository that its invite opened; empty: it came without
 
 	control  *transport.Stream
@@ -215,7 +227,7 @@ func (s *Server) identify(ctx context.Context, conn *transport.Conn, hello *prot
 	if !ok {
 		return nil, &protocol.Refuse{Code: protocol.CodeDenied}
 	}
-	c := &client{conn: conn, key: key}
+	c := &client{conn: conn, key: key, serves: hello.Resource}
 	address := conn.Peer().Bare().String()
 	if len(hello.Invite) > 0 {
 		invite, err := s.Store.Redeem(ctx, peers.Secret(hello.Invite), key, address, hello.Label, time.Now())

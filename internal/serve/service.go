@@ -22,6 +22,9 @@ type service struct {
 	log    *slog.Logger
 }
 
+// copiedUUID says what it means that a client's UUID is another's.
+const copiedUUID = "the xmpp.uuid of your repository belongs to another key: it was copied; git config --unset xmpp.uuid makes a new one"
+
 // serve reads the open and does as it says.
 func (v *service) serve(ctx, stopping context.Context) {
 	_ = v.stream.SetReadDeadline(time.Now().Add(openTimeout)) // fails only on a stream that has ended, as the read does
@@ -79,17 +82,17 @@ func (v *service) tell(before int) error {
 // authorise finds the repository and checks that the peer may do what it asks for.
 func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, error) {
 	store, key := v.server.Store, v.client.key
-	entry, err := v.server.Catalog.Find(ctx, open.Repository, func(uuid string) bool { return store.Access(key, uuid) >= peers.Read })
+	entry, err := v.server.Catalog.Find(ctx, open.Repository, func(uuid string) bool { return v.server.access(key, uuid) >= peers.Read })
 	if err != nil {
 		return nil, err
 	}
-	if open.Service.Writes() && store.Access(key, entry.UUID) < peers.Write {
+	if open.Service.Writes() && v.server.access(key, entry.UUID) < peers.Write {
 		return nil, &protocol.Refuse{Code: protocol.CodeReadOnly}
 	}
 	if open.Client != "" {
 		err := store.BindUUID(ctx, key, open.Client)
 		if errors.Is(err, peers.ErrUUIDBound) {
-			return nil, &protocol.Refuse{Code: protocol.CodeUUIDBound, Text: "the xmpp.uuid of your repository belongs to another key: it was copied; git config --unset xmpp.uuid makes a new one"}
+			return nil, &protocol.Refuse{Code: protocol.CodeUUIDBound, Text: copiedUUID}
 		}
 		if err != nil {
 			return nil, err
@@ -99,11 +102,22 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 	if label == "" {
 		label = v.client.conn.Peer().Bare().String()
 	}
+	merges := open.Merges && entry.UUID > open.Client // of two that would both merge, one does
 	return &job{
 		service: v, open: open, entry: entry, timeout: v.server.Timeout,
 		sender: repo.Sender{JID: v.client.conn.Peer().Bare().String(), UUID: open.Client, Key: key.String(), Label: label},
-		policy: repo.Policy{Mode: string(entry.Settings.PushMode), Integrate: string(entry.Settings.Integrate)},
+		policy: repo.Policy{Mode: string(entry.Settings.PushMode), Integrate: string(entry.Settings.Integrate), SenderMerges: merges},
 	}, nil
+}
+
+// access is what a key may do with the repository of a UUID: what was granted, or, with a repository that is kept in step, what those behind its
+// remotes may do.
+func (s *Server) access(key peers.Key, uuid string) peers.Access {
+	access := s.Store.Access(key, uuid)
+	if access < peers.Write && s.Sync != nil && s.Sync.Trusts(key, uuid) {
+		return peers.Write
+	}
+	return access
 }
 
 // refuse tells the peer why not, with what it may know: errors of ours are told as such only to the log.

@@ -183,7 +183,7 @@ func (t *turns) runs() []Run {
 	defer t.mu.Unlock()
 	var list []Run
 	for _, e := range t.scheduler.Snapshot() {
-		list = append(list, t.jobs[e.Ticket].describe(e, t.scheduler.Before(e.Ticket)))
+		list = append(list, t.entrants[e.Ticket].describe(e, t.scheduler.Before(e.Ticket)))
 	}
 	return list
 }

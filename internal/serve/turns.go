@@ -23,7 +23,17 @@ type turns struct {
 	mu        sync.Mutex
 	scheduler *schedule.Scheduler
 	waiting   map[schedule.Ticket]*waiter
-	jobs      map[schedule.Ticket]*job // all that wait or run
+	entrants  map[schedule.Ticket]entrant // all that wait or run
+}
+
+// An entrant is what waits for a turn, or has it.
+type entrant interface {
+	// initiation is it as the scheduler knows it.
+	initiation() schedule.Initiation
+	// away tells whether its peer isn't there any more, as far as is known.
+	away() bool
+	// describe tells what the scheduler doesn't know of its entry.
+	describe(e schedule.Entry, before int) Run
 }
 
 // A waiter is one that isn't running yet.
@@ -36,13 +46,13 @@ type waiter struct {
 func newTurns(pushes, fetches int) *turns {
 	limits := schedule.Limits{Waiting: maxWaiting, WaitingPerClient: maxWaitingPerClient}
 	limits.Running[schedule.Receiving], limits.Running[schedule.Sending], limits.Running[schedule.Fetching] = pushes, pushes, fetches
-	return &turns{scheduler: schedule.New(limits), waiting: make(map[schedule.Ticket]*waiter), jobs: make(map[schedule.Ticket]*job)}
+	return &turns{scheduler: schedule.New(limits), waiting: make(map[schedule.Ticket]*waiter), entrants: make(map[schedule.Ticket]entrant)}
 }
 
-// enter waits until it is the job's turn, and tells its place while it waits. leave must be called at the end of the run. The error is
+// enter waits until it is the entrant's turn, and tells its place while it waits. leave must be called at the end of the run. The error is
 // schedule.ErrBusy, or why ctx ended or tell failed.
-func (t *turns) enter(ctx context.Context, j *job, tell func(before int) error) (leave func(), err error) {
-	ticket, w, err := t.add(j)
+func (t *turns) enter(ctx context.Context, e entrant, tell func(before int) error) (leave func(), err error) {
+	ticket, w, err := t.add(e)
 	if err != nil {
 		return nil, err
 	}
@@ -75,15 +85,15 @@ func (t *turns) enter(ctx context.Context, j *job, tell func(before int) error) 
 	}
 }
 
-func (t *turns) add(j *job) (schedule.Ticket, *waiter, error) {
+func (t *turns) add(e entrant) (schedule.Ticket, *waiter, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ticket, _, err := t.scheduler.Add(time.Now(), j.initiation())
+	ticket, _, err := t.scheduler.Add(time.Now(), e.initiation())
 	if err != nil {
 		return 0, nil, err
 	}
 	w := &waiter{begin: make(chan struct{}), moved: make(chan struct{}, 1)}
-	t.waiting[ticket], t.jobs[ticket] = w, j
+	t.waiting[ticket], t.entrants[ticket] = w, e
 	t.decide()
 	return ticket, w, nil
 }
@@ -92,7 +102,7 @@ func (t *turns) done(ticket schedule.Ticket) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.waiting, ticket)
-	delete(t.jobs, ticket)
+	delete(t.entrants, ticket)
 	t.scheduler.Done(ticket)
 	t.decide()
 }

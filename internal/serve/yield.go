@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"git-remote-xmpp/internal/schedule"
@@ -30,37 +31,32 @@ func (j *job) yield(ctx context.Context, cancel context.CancelCauseFunc) {
 		case <-ticker.C:
 		}
 		switch {
-		case !j.client.conn.Away():
+		case !j.away():
 			since = time.Time{}
 		case since.IsZero():
 			since = time.Now()
-		case j.server.turns.wanted(j.initiation(), time.Since(since)):
+		case j.server.turns.wanted(j, time.Since(since)):
 			cancel(protocol.CodeCancelled)
 			return
 		}
 	}
 }
 
-// wanted tells whether something on the same side waits for this one, whose peer has been away for so long, to end. It must be of a peer
+// away tells whether the peer has gone offline.
+func (j *job) away() bool { return j.client.conn.Away() }
+
+// wanted tells whether something waits for a run to end whose peer has been away for so long. It must be of a peer
 // that is there: a network that is gone takes both away.
-func (t *turns) wanted(i schedule.Initiation, away time.Duration) bool {
+func (t *turns) wanted(run entrant, away time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	running := make(map[string]bool) // clients that have a push running: their next one waits for that
-	for ticket, j := range t.jobs {
-		if r := j.initiation(); t.waiting[ticket] == nil && r.Side == i.Side && r.Side != schedule.Fetching {
-			running[r.Client] = true
-		}
-	}
-	for ticket := range t.waiting {
-		other := t.jobs[ticket]
-		o := other.initiation()
-		if o.Side != i.Side || other.client.conn.Away() {
+	for ticket, e := range t.entrants {
+		if e != run {
 			continue
 		}
-		if o.Client == i.Client && away >= yieldAfter || !running[o.Client] && away >= yieldPlaceAfter {
-			return true
-		}
+		own, others := t.scheduler.Behind(ticket)
+		present := func(ticket schedule.Ticket) bool { return !t.entrants[ticket].away() }
+		return away >= yieldAfter && slices.ContainsFunc(own, present) || away >= yieldPlaceAfter && slices.ContainsFunc(others, present)
 	}
 	return false
 }

@@ -1,0 +1,142 @@
+package syncer
+
+import (
+	"context"
+	"time"
+
+	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/repo"
+	"mellium.im/xmpp/jid"
+)
+
+// maxOnline is how many addresses are remembered to be online.
+const maxOnline = 4096
+
+// Linked is told of every login: all remotes are out of sync.
+func (s *Syncer) Linked() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.online)
+	clear(s.greeted)
+	if !s.started {
+		return
+	}
+	for _, r := range s.repos {
+		for _, l := range r.links {
+			l.told, l.tries = false, 0
+			s.greetLocked(l.to)
+			s.outLocked(l)
+		}
+	}
+}
+
+// Presence is told that a peer came online or went offline. What waits for it is done then.
+func (s *Syncer) Presence(from jid.JID, available bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	full := from.String()
+	if !available {
+		delete(s.online, full)
+		delete(s.greeted, full)
+		return
+	}
+	if len(s.online) < maxOnline {
+		s.online[full] = true
+	}
+	for _, r := range s.repos {
+		for _, l := range r.links {
+			if l.to.Equal(from) {
+				s.greetLocked(from)
+				l.tries = 0
+				s.startLocked(l)
+			}
+		}
+	}
+}
+
+// greetLocked has a peer's serve see that we are online, once. s.mu is held.
+func (s *Syncer) greetLocked(to jid.JID) {
+	if full := to.String(); s.started && !s.greeted[full] {
+		s.greeted[full] = true
+		s.greet(to)
+	}
+}
+
+// Announced is told that a peer has a clone of a repository here, and serves it under a resource of its address.
+func (s *Syncer) Announced(ctx context.Context, r Repository, key peers.Key, client string, address jid.JID, resource string) error {
+	to, err := address.WithResource(resource)
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Store.Reachable(ctx, key, address.String(), resource); err != nil {
+		return err
+	}
+	c := clone{Repository: r.UUID, Client: client, Key: key, Address: address.String(), Announced: time.Now().UTC()}
+	if err := s.keepClone(ctx, c); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	known := s.repos[r.UUID]
+	if known != nil {
+		// Who announces itself offers and asks by itself: nothing is to be done for a new link.
+		id := linkID{key, c.Address, client}
+		if known.links[id] == nil {
+			known.links[id] = &link{linkID: id, repo: known, remote: c.Address, to: to, client: client, has: make(map[string]string)}
+		}
+	}
+	s.mu.Unlock()
+	if known == nil {
+		s.take(ctx, r, maxWatchedIdle+1)
+	} else {
+		s.connect(known)
+	}
+	return nil
+}
+
+// Offered is told which tips a peer's repository has.
+func (s *Syncer) Offered(repository string, key peers.Key, client string, tips []repo.Tip) {
+	s.each(repository, key, client, func(l *link) { l.noteTheirs(tips) })
+}
+
+// Requested is told which refs a peer's repository wants.
+func (s *Syncer) Requested(repository string, key peers.Key, client string, refs []string) {
+	work := todo{push: make(map[string]bool)}
+	for _, ref := range refs {
+		work.push[ref] = true
+	}
+	done := false
+	s.each(repository, key, client, func(l *link) {
+		if !done && l.client == client { // one of them pushes
+			l.todo.merge(work)
+			s.startLocked(l)
+			done = true
+		}
+	})
+}
+
+// Receiving is told that a peer's repository begins to push to one here, and whether it merges what it gets from there.
+func (s *Syncer) Receiving(repository string, key peers.Key, client string, merges bool) {
+	s.each(repository, key, client, func(l *link) { l.merges = merges })
+}
+
+// Received is told that such a push was carried out.
+func (s *Syncer) Received(repository string, key peers.Key, client string) {
+	s.each(repository, key, client, func(l *link) {
+		l.promised(false)
+		s.settleLocked(l, true)
+	})
+}
+
+// each calls f for the links between two repositories, under the lock.
+func (s *Syncer) each(repository string, key peers.Key, client string, f func(*link)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repos[repository]
+	if r == nil {
+		return
+	}
+	for _, l := range r.find(key, client) {
+		f(l)
+	}
+	s.signalLocked()
+}

@@ -1,0 +1,198 @@
+package syncer
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/repo"
+	"mellium.im/xmpp/jid"
+)
+
+// A linkID tells the links of a repository apart.
+type linkID struct {
+	key     peers.Key
+	address string // bare JID
+	name    string // how the repository there is called: as in the URL of a remote, or its UUID
+}
+
+// A link is a repository of a peer's that one here is kept in step with.
+type link struct {
+	linkID
+	repo    *repository
+	remote  string // what the user knows it by: a remote's name, or the peer's address
+	to      jid.JID
+	label   string // the peer's
+	own     bool   // it is behind a remote of ours: we announce ourselves
+	gone    bool   // nothing is to be done any more
+	client  string // UUID, as soon as it is known
+	told    bool   // it has been announced to, since the last login
+	has     map[string]string
+	theirs  map[string]string // branches there when it was asked last
+	ours    map[string]string // and here
+	waiting bool              // it has promised a push
+	asked   time.Time         // when it last said what it has
+	merges  bool              // it merges what comes from us
+
+	todo    todo
+	running bool
+	failure error // why the last attempt failed
+	tries   int   // since the last success
+	again   *time.Timer
+}
+
+// todo is what is to be done with a link: no more than there is to do it once.
+type todo struct {
+	offer, ask bool
+	push       map[string]bool // refs that it wants
+}
+
+func (t todo) empty() bool { return !t.offer && !t.ask && len(t.push) == 0 }
+
+// merge adds what other has to do.
+func (t *todo) merge(other todo) {
+	t.offer, t.ask = t.offer || other.offer, t.ask || other.ask
+	if len(other.push) > 0 && t.push == nil {
+		t.push = make(map[string]bool)
+	}
+	maps.Copy(t.push, other.push)
+}
+
+// unknown are the tips that the other side isn't known to have been told of. s.mu is held.
+func (l *link) unknown(tips []repo.Tip) []repo.Tip {
+	var list []repo.Tip
+	for _, t := range tips {
+		if l.has[t.Ref] != t.ID {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// dropLocked ends a link. A task that runs for it ends soon.
+func (l *link) dropLocked() {
+	l.gone, l.todo = true, todo{}
+	if l.again != nil {
+		l.again.Stop()
+	}
+}
+
+// connect makes the links of a repository those that it should have: the peers behind its remotes, and those that announced themselves.
+func (s *Syncer) connect(r *repository) {
+	s.mu.Lock()
+	remotes := r.remotes
+	s.mu.Unlock()
+	wanted := s.behindRemotes(remotes)
+	announced := s.announced(r.UUID)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, l := range announced {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(r.links)), func(o *link) bool { return o.own && o.key == id.key && o.client == l.client }) {
+			wanted[id] = l
+		}
+	}
+	for id, l := range r.links {
+		if wanted[id] == nil {
+			l.dropLocked()
+			delete(r.links, id)
+		}
+	}
+	for id, w := range wanted {
+		l := r.links[id]
+		if l == nil {
+			l = w
+			l.repo, l.has = r, make(map[string]string)
+			l.todo = s.restored(l)
+			r.links[id] = l
+			s.outLocked(l)
+		}
+		l.remote, l.to, l.label = w.remote, w.to, w.label
+		s.greetLocked(l.to)
+	}
+	s.signalLocked()
+}
+
+// behindRemotes are the peers whose keys are pinned to the addresses of remotes.
+func (s *Syncer) behindRemotes(remotes []remote) map[linkID]*link {
+	found := make(map[linkID]*link)
+	for _, m := range remotes {
+		pinned, err := s.cfg.Store.Pinned(m.address.String())
+		if err != nil {
+			s.cfg.Log.Warn("peers not known", "err", err)
+		}
+		for _, p := range pinned {
+			to, err := m.address.WithResource(p.Resource)
+			if err != nil || p.Resource == "" || p.Key == s.cfg.Key {
+				continue
+			}
+			id := linkID{p.Key, m.address.String(), m.repo}
+			found[id] = &link{linkID: id, remote: m.name, to: to, label: p.Label, own: true}
+		}
+	}
+	return found
+}
+
+// announced are the clones that announced themselves to a repository, as far as they may still read it.
+func (s *Syncer) announced(repository string) map[linkID]*link {
+	found := make(map[linkID]*link)
+	k, err := s.kept.Read()
+	if err != nil {
+		s.cfg.Log.Warn("clones not known", "err", err)
+		return found
+	}
+	for _, c := range k.Clones {
+		if c.Repository != repository || !s.mayRead(c.Key, repository) {
+			continue
+		}
+		p, err := s.cfg.Store.ByKey(c.Key)
+		if err != nil {
+			continue
+		}
+		address, err := jid.Parse(c.Address)
+		if err != nil {
+			continue
+		}
+		to, err := address.WithResource(p.Resource)
+		if err != nil || p.Resource == "" {
+			continue
+		}
+		id := linkID{c.Key, c.Address, c.Client}
+		found[id] = &link{linkID: id, remote: c.Address, to: to, label: p.Label, client: c.Client}
+	}
+	return found
+}
+
+func (s *Syncer) mayRead(key peers.Key, repository string) bool {
+	return s.cfg.Store.Access(key, repository) >= peers.Read || s.Trusts(key, repository)
+}
+
+func (s *Syncer) mayWrite(key peers.Key, repository string) bool {
+	return s.cfg.Store.Access(key, repository) >= peers.Write || s.Trusts(key, repository)
+}
+
+// outLocked says that a link's remote is out of sync: it is to be asked, and told what there is.
+func (s *Syncer) outLocked(l *link) {
+	if !l.repo.active() {
+		return
+	}
+	l.todo.ask, l.todo.offer = true, true
+	if _, out := l.repo.out[l.remote]; !out {
+		l.repo.out[l.remote] = time.Now()
+	}
+	s.startLocked(l)
+}
+
+// find returns the links of a repository to a peer's, by its UUID. Those whose UUID isn't known yet count. s.mu is held.
+func (r *repository) find(key peers.Key, client string) []*link {
+	var found []*link
+	for _, l := range r.links {
+		if l.key == key && (l.client == client || l.client == "") {
+			found = append(found, l)
+		}
+	}
+	slices.SortFunc(found, func(a, b *link) int { return cmp.Or(-cmp.Compare(a.client, b.client), cmp.Compare(a.name, b.name)) })
+	return found
+}

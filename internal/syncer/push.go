@@ -1,0 +1,74 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+
+	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/repo"
+)
+
+// What a git push of ours tells the helper that it runs, in its environment.
+const (
+	// EnvPeer is the fingerprint of the one key to connect to.
+	EnvPeer = "GIT_XMPP_SYNC_PEER"
+	// EnvMerges is set if what comes from the other side is merged here.
+	EnvMerges = "GIT_XMPP_SYNC_MERGES"
+)
+
+// push pushes refs that a peer wants, when it is their turn.
+func (s *Syncer) push(ctx context.Context, l *link, refs map[string]bool) error {
+	peer, err := s.cfg.Store.ByKey(l.key)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	p := Push{Repository: l.repo.Repository, Client: l.client, Peer: peer, To: l.to.String()}
+	s.mu.Unlock()
+	leave, err := s.cfg.Turn(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	all, err := p.Repository.Repo.Tips(ctx)
+	if err != nil {
+		return err
+	}
+	var tips []repo.Tip
+	for _, t := range all {
+		if refs[t.Ref] {
+			tips = append(tips, t)
+		}
+	}
+	if len(tips) == 0 {
+		return nil
+	}
+	url := config.Remote{Address: l.to.Bare(), Repo: p.Client}.String()
+	environ := []string{EnvPeer + "=" + l.key.String()}
+	if p.Repository.Settings.Integrate == config.IntegrateMerge && s.mayWrite(l.key, p.Repository.UUID) {
+		environ = append(environ, EnvMerges+"=1")
+	}
+	result, err := p.Repository.Repo.Push(ctx, url, tips, s.cfg.Hooks, environ...)
+	if err != nil {
+		return fmt.Errorf("push to %s: %w", p.To, err)
+	}
+	s.pushed(l, result)
+	return nil
+}
+
+// pushed notes what the peer has now, or won't take.
+func (s *Syncer) pushed(l *link, result *repo.Pushed) {
+	log := s.cfg.Log.With("repository", l.repo.Name, "peer", l.to.String())
+	for _, r := range result.Rejected {
+		log.Warn("not taken", "ref", r.Ref, "why", r.Why)
+	}
+	log.Info("pushed", "refs", len(result.Taken))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range result.Taken {
+		l.has[t.Ref] = t.ID
+	}
+	for _, t := range result.Rejected {
+		l.has[t.Ref] = t.ID
+	}
+}

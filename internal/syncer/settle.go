@@ -1,0 +1,167 @@
+package syncer
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"strings"
+	"time"
+
+	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/repo"
+)
+
+// hookOutputLimit is how much of what hooks say goes to the log.
+const hookOutputLimit = 16 << 10
+
+// promised notes whether the other side is about to push. s.mu is held.
+func (l *link) promised(push bool) { l.waiting, l.asked = push, time.Now() }
+
+// noteTheirs notes which tips the other side has. s.mu is held.
+func (l *link) noteTheirs(tips []repo.Tip) {
+	for _, tip := range tips {
+		l.has[tip.Ref] = tip.ID
+	}
+	if l.theirs == nil {
+		l.theirs = make(map[string]string)
+	}
+	maps.Copy(l.theirs, branchesOf(tips))
+}
+
+// branchesOf are the values of branches.
+func branchesOf(tips []repo.Tip) map[string]string {
+	branches := make(map[string]string)
+	for _, t := range tips {
+		if strings.HasPrefix(t.Ref, "refs/heads/") {
+			branches[t.Ref] = t.ID
+		}
+	}
+	return branches
+}
+
+// settleLocked says that a link's remote is in sync again. If a push did that, and histories had really diverged, everything is looked at once.
+func (s *Syncer) settleLocked(l *link, pushed bool) {
+	r := l.repo
+	if _, out := r.out[l.remote]; !out {
+		return
+	}
+	delete(r.out, l.remote)
+	if !pushed {
+		return
+	}
+	ours, theirs, remote := maps.Clone(l.ours), maps.Clone(l.theirs), l.remote
+	s.goLocked(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, scanTimeout)
+		defer cancel()
+		if s.diverged(ctx, r, ours, theirs) {
+			s.compare(ctx, r, remote)
+		}
+	})
+}
+
+// diverged tells whether there was a branch of which each side had something that the other hadn't.
+func (s *Syncer) diverged(ctx context.Context, r *repository, ours, theirs map[string]string) bool {
+	for ref, their := range theirs {
+		our, both := ours[ref]
+		if !both || our == their {
+			continue
+		}
+		diverged, err := r.Repo.Diverged(ctx, our, their)
+		if err != nil {
+			s.cfg.Log.Warn("histories not compared", "repository", r.Name, "ref", ref, "err", err)
+		}
+		if diverged {
+			return true
+		}
+	}
+	return false
+}
+
+// compare looks at all refs after histories had diverged: brings in what can be, tells everybody, and runs the hook.
+func (s *Syncer) compare(ctx context.Context, r *repository, remote string) {
+	defer s.work(ctx, r)()
+	log := s.cfg.Log.With("repository", r.Name, "remote", remote)
+	log.Info("histories had diverged")
+	tips, err := r.Repo.Tips(ctx)
+	if err != nil {
+		log.Warn("refs not read", "err", err)
+		return
+	}
+	s.integrate(ctx, r, tips)
+	left, err := r.Repo.Unmerged(ctx)
+	if err != nil {
+		log.Warn("fallback refs not read", "err", err)
+		return
+	}
+	var said bytes.Buffer
+	if err := r.Repo.PostSync(ctx, remote, left, &limited{&said, hookOutputLimit}); err != nil {
+		log.Warn("post-xmpp-sync failed", "err", err)
+	}
+	for line := range strings.Lines(said.String()) {
+		log.Info("post-xmpp-sync", "said", strings.TrimSpace(line))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range r.links {
+		l.todo.offer = l.todo.offer || r.active()
+		s.startLocked(l)
+	}
+}
+
+// integrate brings in what waits on the fallback refs of others: a work tree may have been in the way when it came.
+func (s *Syncer) integrate(ctx context.Context, r *repository, tips []repo.Tip) {
+	s.mu.Lock()
+	settings := r.Settings
+	s.mu.Unlock()
+	if settings.Integrate == config.IntegrateNone || settings.PushMode == config.PushDirect {
+		return
+	}
+	for client := range repo.Pushers(tips) {
+		sender, merges, ok := s.sender(r, client)
+		if !ok {
+			continue
+		}
+		var said bytes.Buffer
+		policy := repo.Policy{Mode: string(settings.PushMode), Integrate: string(settings.Integrate), SenderMerges: merges && r.UUID > client}
+		if err := r.Repo.Integrate(ctx, sender, policy, &limited{&said, hookOutputLimit}); err != nil {
+			s.cfg.Log.Warn("fallback refs not brought in", "repository", r.Name, "client", client, "err", err)
+		}
+		for line := range strings.Lines(said.String()) {
+			s.cfg.Log.Debug("integrate", "repository", r.Name, "client", client, "said", strings.TrimSpace(line))
+		}
+	}
+}
+
+// sender is who has pushed from a repository, and whether it merges what comes from here.
+func (s *Syncer) sender(r *repository, client string) (sender repo.Sender, merges, ok bool) {
+	s.mu.Lock()
+	for _, l := range r.links {
+		if l.client == client {
+			merges = merges || l.merges
+		}
+	}
+	s.mu.Unlock()
+	p, err := s.cfg.Store.ByUUID(client)
+	if err != nil || len(p.Addresses) == 0 {
+		return repo.Sender{}, false, false
+	}
+	address := p.Addresses[len(p.Addresses)-1]
+	label := p.Label
+	if label == "" {
+		label = address
+	}
+	return repo.Sender{JID: address, UUID: client, Key: p.Key.String(), Label: label}, merges, true
+}
+
+// limited is a buffer of which the end is missing if too much is written.
+type limited struct {
+	*bytes.Buffer
+	room int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(len(p), l.room)
+	l.room -= n
+	_, _ = l.Buffer.Write(p[:n]) // never fails
+	return len(p), nil
+}

@@ -1,0 +1,165 @@
+// Package syncer keeps repositories in step with those of known peers: it offers what is new, asks for what others have, and pushes what is wanted.
+//
+// It is the side that begins conversations. What peers begin is answered in package serve, which tells it what it has learnt from them. It must
+// not know stanzas or QUIC, nor what a push does to a repository.
+package syncer
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"git-remote-xmpp/internal/client"
+	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/statefile"
+	"git-remote-xmpp/internal/watch"
+	"mellium.im/xmpp/jid"
+)
+
+// maxTalks is how many conversations there are at once, over all peers.
+const maxTalks = 8
+
+// A Repository is one that is served.
+type Repository struct {
+	Repo     *repo.Repo
+	UUID     string
+	Name     string
+	Settings config.Settings
+}
+
+// A Push asks for a turn to push to a peer.
+type Push struct {
+	Repository Repository
+	Client     string // UUID of the repository there
+	Peer       peers.Peer
+	To         string // full JID
+}
+
+// Config is what a Syncer works with.
+type Config struct {
+	Key   peers.Key // ours
+	Store *peers.Store
+	Dir   string // for what is kept
+	Hooks repo.HooksDir
+	Log   *slog.Logger
+	// Timeout is how long something that a peer has promised may take to begin.
+	Timeout time.Duration
+	// Repositories lists what is served now.
+	Repositories func(ctx context.Context) ([]Repository, error)
+	// Turn waits for the turn of a push; leave must be called at its end.
+	Turn func(ctx context.Context, p Push) (leave func(), err error)
+}
+
+// A Syncer keeps repositories in step. Use [New] and [Syncer.Start].
+type Syncer struct {
+	cfg   Config
+	kept  statefile.Document[kept]
+	talks chan struct{} // a slot for each conversation
+
+	running context.Context // from Start to Close
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
+	pool    *client.Pool
+	greet   func(jid.JID)
+	watcher *watch.Watcher
+
+	mu      sync.Mutex
+	started bool
+	repos   map[string]*repository // by UUID
+	dirs    map[string]*repository // by git dir
+	online  map[string]bool        // full JIDs of peers
+	greeted map[string]bool        // those that have been, since the last login or since they came online
+	changed chan struct{}          // closed when a link's state has changed
+}
+
+// New returns a Syncer that does nothing yet but note who is online.
+func New(cfg Config) *Syncer {
+	s := &Syncer{
+		cfg: cfg, talks: make(chan struct{}, maxTalks), changed: make(chan struct{}),
+		kept:  statefile.Document[kept]{Path: filepath.Join(cfg.Dir, "sync.json"), Remedy: "remove it: clones announce themselves anew"},
+		repos: make(map[string]*repository), dirs: make(map[string]*repository),
+		online: make(map[string]bool), greeted: make(map[string]bool),
+	}
+	s.running, s.stop = context.WithCancel(context.Background())
+	return s
+}
+
+// Start begins the work: over connections of the pool, with greet to be seen by peers.
+func (s *Syncer) Start(ctx context.Context, pool *client.Pool, greet func(jid.JID)) error {
+	if _, err := s.kept.Read(); err != nil {
+		return err
+	}
+	var err error
+	if s.watcher, err = watch.New(s.touched, s.cfg.Log); err != nil {
+		return err
+	}
+	s.pool, s.greet = pool, greet
+	s.mu.Lock()
+	s.started = true
+	s.mu.Unlock()
+	return s.Refresh(ctx)
+}
+
+// Close ends everything and waits for it. Pushes that run are cancelled.
+func (s *Syncer) Close() {
+	s.stop()
+	if s.watcher != nil {
+		s.watcher.Close()
+	}
+	s.mu.Lock() // no task is begun after this
+	s.started = false
+	s.mu.Unlock()
+	s.tasks.Wait()
+}
+
+// goLocked begins a task, if there is still time for it. s.mu is held.
+func (s *Syncer) goLocked(task func(ctx context.Context)) bool {
+	if !s.started {
+		return false
+	}
+	s.tasks.Go(func() { task(s.running) })
+	return true
+}
+
+// Refresh looks at what is served now, and begins to keep in step what isn't yet.
+func (s *Syncer) Refresh(ctx context.Context) error {
+	list, err := s.cfg.Repositories(ctx)
+	if err != nil {
+		return err
+	}
+	seen := make(map[string]bool)
+	for _, r := range list {
+		seen[r.UUID] = true
+		s.take(ctx, r, len(list))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, r := range s.repos {
+		if !seen[id] {
+			s.dropLocked(r)
+		}
+	}
+	return nil
+}
+
+// dropLocked forgets a repository that isn't served any more.
+func (s *Syncer) dropLocked(r *repository) {
+	delete(s.repos, r.UUID)
+	delete(s.dirs, r.Repo.Dir)
+	for _, l := range r.links {
+		l.dropLocked()
+	}
+	if r.watched {
+		s.watcher.Remove(r.Repo.Dir)
+	}
+}
+
+// signalLocked wakes who waits for links. s.mu is held.
+func (s *Syncer) signalLocked() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}

@@ -1,0 +1,226 @@
+package syncer
+
+import (
+	"context"
+	"encoding/hex"
+	"slices"
+
+	"git-remote-xmpp/internal/client"
+	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/protocol"
+)
+
+// maxOffered is how many tips a peer may offer at once.
+const maxOffered = 1 << 17
+
+// A talk is one conversation about a link, and what comes of it.
+type talk struct {
+	syncer *Syncer
+	link   *link
+	work   todo
+	tips   []repo.Tip // ours that the peer isn't known to have been told of
+	client string     // UUID of the repository there
+
+	wanted map[string]bool // refs of ours
+	theirs []repo.Tip
+	needed bool // something of theirs, which they will push
+}
+
+// talk offers and asks as the work says, and returns which refs the peer wants.
+func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[string]bool, err error) {
+	select {
+	case s.talks <- struct{}{}:
+		defer func() { <-s.talks }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	all, err := l.repo.Repo.Tips(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	t := &talk{syncer: s, link: l, work: work, client: l.client}
+	t.tips = l.unknown(all)
+	told := l.told
+	s.mu.Unlock()
+	if work.ask { // what it has been told may be long ago
+		t.tips = all
+	}
+	err = s.pool.Converse(ctx, l.to.Bare(), l.key, func(c *client.Conversation) error {
+		t.wanted, t.theirs, t.needed = make(map[string]bool), nil, false
+		if l.own && !(told && t.client != "") {
+			if err := t.announce(c); err != nil {
+				return err
+			}
+		}
+		if work.ask {
+			if err := t.ask(ctx, c); err != nil {
+				return err
+			}
+		}
+		return t.offer(c)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.talked(t, all)
+	return t.wanted, nil
+}
+
+// announce says which repository of ours is a clone of theirs, and learns which one theirs is.
+func (t *talk) announce(c *client.Conversation) error {
+	m, err := c.Ask(&protocol.Announce{From: t.link.repo.UUID, Repository: t.link.name})
+	if err != nil {
+		return err
+	}
+	switch m := m.(type) {
+	case *protocol.Announced:
+		if m.To != t.link.repo.UUID {
+			return c.Unexpected(m)
+		}
+		t.client = m.From
+		return nil
+	case *protocol.Refuse:
+		return m
+	default:
+		return c.Unexpected(m)
+	}
+}
+
+// ask has the peer say what it has, and says what is wanted of that.
+func (t *talk) ask(ctx context.Context, c *client.Conversation) error {
+	if err := c.Say(&protocol.PushRequest{From: t.link.repo.UUID, To: t.client}); err != nil {
+		return err
+	}
+	var offers []*protocol.CanPush
+	for more := true; more; {
+		m, err := c.Next()
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *protocol.NothingNeeded:
+			more = false
+		case *protocol.CanPush:
+			if m.From != t.client || m.To != t.link.repo.UUID || len(m.Refs) != len(m.Tips) || len(t.theirs)+len(m.Refs) > maxOffered {
+				return c.Unexpected(m)
+			}
+			offers, more = append(offers, m), m.More
+			t.theirs = append(t.theirs, TipsOf(m)...)
+		default:
+			return c.Unexpected(m)
+		}
+	}
+	wanted, err := t.link.repo.Repo.Wanted(ctx, t.client, t.theirs)
+	if err != nil {
+		return err
+	}
+	if !t.syncer.mayWrite(t.link.key, t.link.repo.UUID) {
+		wanted = nil
+	}
+	t.needed = len(wanted) > 0
+	for _, o := range offers {
+		if err := c.Say(Answer(o, wanted)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offer says what we have, and learns what of it is wanted.
+func (t *talk) offer(c *client.Conversation) error {
+	for _, o := range Offers(t.link.repo.UUID, t.client, t.tips) {
+		o.More = false // each is answered before the next
+		m, err := c.Ask(o)
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *protocol.NothingNeeded:
+		case *protocol.PushRequest:
+			for _, ref := range m.Refs {
+				t.wanted[ref] = slices.Contains(o.Refs, ref)
+			}
+		default:
+			return c.Unexpected(m)
+		}
+	}
+	for ref, offered := range t.wanted {
+		if !offered {
+			delete(t.wanted, ref)
+		}
+	}
+	return nil
+}
+
+// talked notes what came of a conversation.
+func (s *Syncer) talked(t *talk, all []repo.Tip) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := t.link
+	l.client, l.told = t.client, true
+	for _, tip := range t.tips {
+		if !t.wanted[tip.Ref] {
+			l.has[tip.Ref] = tip.ID
+		}
+	}
+	if !t.work.ask {
+		return
+	}
+	l.noteTheirs(t.theirs)
+	l.ours = branchesOf(all)
+	l.promised(t.needed)
+	if !t.needed {
+		s.settleLocked(l, false)
+	}
+}
+
+// Offers are the frames that offer tips from one repository to another.
+func Offers(from, to string, tips []repo.Tip) []*protocol.CanPush {
+	var offers []*protocol.CanPush
+	var last *protocol.CanPush
+	bytes := 0
+	for _, t := range tips {
+		id, err := hex.DecodeString(t.ID)
+		if err != nil || len(t.Ref) > protocol.MaxRefBytes {
+			continue
+		}
+		size := len(id) + len(t.Ref) + 8
+		if last == nil || len(last.Tips) == protocol.MaxTips || bytes+size > maxOfferBytes {
+			if last != nil {
+				last.More = true
+			}
+			last, bytes = &protocol.CanPush{From: from, To: to}, 0
+			offers = append(offers, last)
+		}
+		last.Tips, last.Refs = append(last.Tips, id), append(last.Refs, t.Ref)
+		bytes += size
+	}
+	return offers
+}
+
+// maxOfferBytes is how much of a frame's room names and ids take.
+const maxOfferBytes = protocol.MaxControlBytes - 256
+
+// TipsOf are the tips that a frame offers.
+func TipsOf(m *protocol.CanPush) []repo.Tip {
+	tips := make([]repo.Tip, 0, len(m.Refs))
+	for i, ref := range m.Refs {
+		tips = append(tips, repo.Tip{Ref: ref, ID: hex.EncodeToString(m.Tips[i])})
+	}
+	return tips
+}
+
+// Answer says which of a frame's tips are among those that are wanted.
+func Answer(m *protocol.CanPush, wanted []repo.Tip) protocol.Message {
+	var refs []string
+	for _, t := range wanted {
+		if slices.Contains(m.Refs, t.Ref) {
+			refs = append(refs, t.Ref)
+		}
+	}
+	if refs == nil {
+		return &protocol.NothingNeeded{From: m.To, To: m.From}
+	}
+	return &protocol.PushRequest{From: m.To, To: m.From, Refs: refs}
+}
