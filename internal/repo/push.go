@@ -99,7 +99,7 @@ type pusher struct {
 
 // push pushes a batch of tips.
 func (p *pusher) push(ctx context.Context, self string, tips []Tip) error {
-	args := []string{"--git-dir=" + p.repo.Dir, "push", "--porcelain",
+	args := []string{"--git-dir=" + p.repo.Dir, "-c", "advice.pushUpdateRejected=false", "push", "--porcelain",
 		"--no-atomic", "--no-follow-tags", "--no-signed", "--recurse-submodules=no", p.url}
 	told := make(map[string]Tip)
 	for _, t := range tips {
