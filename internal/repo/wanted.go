@@ -19,7 +19,8 @@ var notIntegrated = []string{
 
 // Wanted returns which of the tips that the repository with the UUID client offers this one should get: branches that bring a commit or would move one
 // of ours forward, unless the client has been given its fallback ref for it already; tags that there aren't; and records of
-// commits from other repositories that nothing here reaches. Tips with names or ids that make no sense here are left out. For any number of tips it costs a constant number of git
+// commits from other repositories that nothing here reaches. Tips with names or ids that make no sense here are left out, and what the repository doesn't let
+// peers write (receive.hideRefs, transfer.hideRefs). For any number of tips it costs a constant number of git
 // processes, but for one for each branch of ours that may have to move.
 func (r *Repo) Wanted(ctx context.Context, client string, tips []Tip) ([]Tip, error) {
 	length, err := r.idLength(ctx)
@@ -30,7 +31,11 @@ func (r *Repo) Wanted(ctx context.Context, client string, tips []Tip) ([]Tip, er
 	if err != nil {
 		return nil, err
 	}
-	w := wanting{client: client, here: here, names: make(refNames)}
+	hidden, err := r.hiddenRefs(ctx, "receive")
+	if err != nil {
+		return nil, err
+	}
+	w := wanting{client: client, here: here, hidden: hidden, names: make(refNames)}
 	for ref := range here {
 		w.names.add(ref)
 	}
@@ -52,6 +57,7 @@ func (r *Repo) Wanted(ctx context.Context, client string, tips []Tip) ([]Tip, er
 type wanting struct {
 	client                  string
 	here                    map[string]string // branches, tags and fallback refs
+	hidden                  []string          // patterns of receive.hideRefs
 	names                   refNames
 	branches, tags, records []Tip // what is wanted, as far as is known
 }
@@ -60,7 +66,7 @@ type wanting struct {
 func (w *wanting) sort(t Tip) {
 	_, known := w.here[t.Ref]
 	switch {
-	case !isRefName(t.Ref):
+	case !isRefName(t.Ref), isHidden(w.hidden, w.destination(t)):
 	case strings.HasPrefix(t.Ref, headsPrefix):
 		if w.here[t.Ref] != t.ID && !w.fellBack(t) {
 			w.branches = append(w.branches, t)
@@ -74,6 +80,12 @@ func (w *wanting) sort(t Tip) {
 			w.records = append(w.records, t)
 		}
 	}
+}
+
+// destination is where the client would push a tip to.
+func (w *wanting) destination(t Tip) string {
+	_, dst, _ := strings.Cut(t.refspec(w.client), ":")
+	return dst
 }
 
 // fellBack reports whether the client has pushed a branch's tip already, and it went to its fallback ref.

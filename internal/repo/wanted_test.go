@@ -93,6 +93,12 @@ func testWanted(t *testing.T, w *world) {
 			t.Errorf("%s: wanted %v, want %v, error %v", offer, got, want, err)
 		}
 	}
+	git(t, w.server, "config", "receive.hideRefs", "refs/heads/hidden")
+	git(t, w.server, "config", "--add", "receive.hideRefs", "refs/synced/"+aliceUUID+"/"+otherUUID+"/hidden")
+	tips := []Tip{{"refs/heads/hidden", id["unknown"]}, {"refs/heads/hidden2", id["unknown"]}, {other + "/hidden", id["unknown"]}, {other + "/main", id["unknown"]}}
+	if got, err := r.Wanted(t.Context(), aliceUUID, tips); err != nil || !slices.Equal(got, []Tip{tips[1], tips[3]}) {
+		t.Errorf("of hidden ones %v are wanted, error %v", got, err)
+	}
 	if got, err := r.Wanted(t.Context(), aliceUUID, nil); err != nil || len(got) > 0 {
 		t.Errorf("of nothing %v is wanted, error %v", got, err)
 	}
@@ -140,11 +146,11 @@ func TestWantedIsCheap(t *testing.T) {
 		offer         []Tip
 		want, process int
 	}{
-		"the same": {same, 0, 2},
-		"behind":   {behind, 0, 5},
-		"unknown":  {unknown, 256, 3},
-		"records":  {records, 256, 4},
-		"ahead":    {[]Tip{{"refs/heads/b001", id["three"]}}, 1, 4},
+		"the same": {same, 0, 3},
+		"behind":   {behind, 0, 6},
+		"unknown":  {unknown, 256, 4},
+		"records":  {records, 256, 5},
+		"ahead":    {[]Tip{{"refs/heads/b001", id["three"]}}, 1, 5},
 	} {
 		writeFile(t, trace, "", 0o644)
 		got, err := r.Wanted(t.Context(), aliceUUID, test.offer)
