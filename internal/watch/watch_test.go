@@ -86,6 +86,7 @@ func (c scene) play(s *site, dir string) {
 	if c.prepare != nil {
 		c.prepare(s, dir)
 	}
+	age(s.t, dir) // polling tells of fresh files anyway
 	e := listen(s.t, gitDir(dir))
 	c.done(s, dir)
 	e.hears(gitDir(dir))
@@ -109,11 +110,11 @@ func TestFiles(t *testing.T) {
 func TestReftable(t *testing.T) {
 	git := reftableGit(t)
 	for name, c := range scenes {
+		if name == "pack-refs" {
+			continue // there is nothing to do: git keeps so few refs in one table
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait for the poll
-			if name == "work tree added" {
-				t.Skip("HEAD of a linked work tree is not told of")
-			}
 			s := newSite(t, git)
 			c.play(s, s.repo("proj", "--ref-format=reftable"))
 		})
