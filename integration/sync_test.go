@@ -2,6 +2,7 @@ package integration
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,4 +59,34 @@ func TestSyncOfTwo(t *testing.T) {
 		alice.at(t, "main", id)
 		t.Log(time.Since(began))
 	})
+}
+
+// sync asks for what others have, by way of a serve or without one, and says what came.
+func TestSyncCommand(t *testing.T) {
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
+	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
+	served := bob.newRepo("proj")
+	daemon := bob.serve(served)
+	clone := filepath.Join(alice.dir, "clone")
+	alice.git(alice.dir, "clone", "--quiet", bob.xmpp(served, "invite", "--label", "Alice"), clone)
+	for round, start := range map[string]func(){"alone": func() {}, "by serve": func() { alice.serve(clone) }} {
+		start()
+		theirs := bob.commit(served, "bob "+round)
+		ours := alice.git(clone, "commit-tree", "-m", round, "HEAD^{tree}")
+		alice.git(clone, "branch", "alice-"+strings.ReplaceAll(round, " ", "-"), ours)
+		said := alice.xmpp(clone, "sync")
+		if got := alice.git(clone, "rev-parse", "main"); got != theirs || !strings.Contains(said, "origin: in sync with ") ||
+			!strings.Contains(said, ".."+theirs[:7]+"  main") {
+			t.Errorf("%s: main at %s, want %s; it says %q", round, got, theirs, said)
+		}
+		if bob.try(served, "git", "cat-file", "-e", ours).status != 0 {
+			t.Errorf("%s: bob hasn't got what alice had", round)
+		}
+		if said := alice.xmpp(clone, "sync", "origin"); strings.Count(said, "\n") != 0 {
+			t.Errorf("%s: nothing is new, and it says %q", round, said)
+		}
+	}
+	fails(t, alice, clone, 1, `no remote "nowhere"`, "sync", "nowhere")
+	daemon.stop()
+	fails(t, alice, clone, 4, "origin: not in sync with ", "sync")
 }

@@ -54,7 +54,7 @@ func (s *setup) startAgent(ctx context.Context, serving *serve.Server, pool *cli
 		return func() {}
 	}
 	server := &agent.Server{
-		Login: s.login(), Log: s.log, Status: s.statusOf(serving, pool),
+		Login: s.login(), Log: s.log, Status: s.statusOf(serving, pool), Sync: syncOf(serving),
 		Ready: func(ctx context.Context) error {
 			if !serving.Endpoint.Online(ctx) {
 				return errors.New("it is offline")

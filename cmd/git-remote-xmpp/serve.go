@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/repo"
@@ -49,19 +50,30 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	if !s.settings.Trace.Enabled {
 		s.log = slog.New(slog.NewTextHandler(std.err, nil))
 	}
+	return s.serve(ctx, "serving git repositories", catalog, func(ctx context.Context, server *serve.Server) error {
+		if err := s.writeServed(catalog.Served(ctx)); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(std.out, "ready %s\n", server.Endpoint.JID())
+		return err
+	})
+}
+
+// errServed ends a serve that was only wanted for a while.
+var errServed = errors.New("served enough")
+
+// serve serves until ctx is done, or ready fails, which is called when peers can reach us.
+func (s *setup) serve(ctx context.Context, presence string, catalog *serve.Catalog, ready func(context.Context, *serve.Server) error) error {
 	unlock, err := lockServe(s)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := s.writeServed(catalog.Served(ctx)); err != nil {
-		return err
-	}
 	cfg, err := s.transportConfig(ctx, s.identity.Resource)
 	if err != nil {
 		return err
 	}
-	cfg.Serve, cfg.Status = true, "serving git repositories"
+	cfg.Serve, cfg.Status = true, presence
 	cfg.Admit, cfg.AdmitKnock = serve.Admit(s.store, s.log), serve.AdmitKnock(s.store)
 	server := &serve.Server{
 		Store: s.store, Catalog: catalog, Hooks: repo.HooksDir(s.dirs.Data),
@@ -82,10 +94,22 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 		return err
 	}
 	defer server.Sync.Close()
-	if _, err := fmt.Fprintf(std.out, "ready %s\n", server.Endpoint.JID()); err != nil {
-		return err
+
+	ctx, stop := context.WithCancel(ctx)
+	var failure error
+	var task sync.WaitGroup
+	task.Go(func() {
+		if failure = ready(ctx, server); failure != nil {
+			stop()
+		}
+	})
+	err = server.Run(ctx)
+	stop()
+	task.Wait()
+	if failure != nil && !errors.Is(failure, errServed) {
+		return failure
 	}
-	return server.Run(ctx)
+	return err
 }
 
 // check refuses flags and arguments that don't go together.

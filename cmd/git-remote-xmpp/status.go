@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/serve"
+	"git-remote-xmpp/internal/syncer"
 	"github.com/spf13/pflag"
 )
 
@@ -126,7 +128,40 @@ func printStatus(out io.Writer, v statusView, now time.Time) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\twaits for %s, before it: %d\n", r.Side, who(r.Label, r.Key), r.JID, r.Repository.Name,
 			age(r.Since, now), r.Before)
 	}
+	for _, r := range v.Sync {
+		printSyncStatus(w, r, now)
+	}
 	return w.Flush()
+}
+
+// printSyncStatus says with whom a repository is in step, and what isn't merged.
+func printSyncStatus(w io.Writer, r syncer.Status, now time.Time) {
+	for _, m := range r.Remotes {
+		for _, p := range m.Peers {
+			state := "in sync"
+			switch {
+			case m.OutOfSync:
+				state = "out of sync for " + age(m.Since, now).String()
+			case !r.Sync:
+				state = "not kept in sync"
+			}
+			presence := "offline"
+			if p.Online {
+				presence = "online"
+			}
+			line := fmt.Sprintf("%s, %s", state, presence)
+			if len(p.Waiting) > 0 {
+				line += ", waits: " + strings.Join(p.Waiting, ", ")
+			}
+			if p.Error != "" {
+				line += ": " + p.Error
+			}
+			fmt.Fprintf(w, "sync\t%s\t%s\t%s %s\t%s\n", who(p.Label, p.Key), p.JID, r.Repository, m.Name, line)
+		}
+	}
+	for _, u := range r.Unmerged {
+		fmt.Fprintf(w, "unmerged\t%s\t%s\t%s %s\tgit merge %s\n", u.From, u.Ref, r.Repository, u.Branch, u.Ref)
+	}
 }
 
 // printCounts says how many run and wait, and how many may run.

@@ -27,7 +27,9 @@ type Server struct {
 	Open func(ctx context.Context, to jid.JID, key ed25519.PublicKey) (stream Stream, peer string, err error)
 	// Status is a JSON document that says what we are doing; nil if there is nothing to say.
 	Status func(ctx context.Context) ([]byte, error)
-	Log    *slog.Logger
+	// Sync does what a JSON document asks for and answers with another one; nil if it can't. It ends with ctx: the client has gone.
+	Sync func(ctx context.Context, request []byte) ([]byte, error)
+	Log  *slog.Logger
 }
 
 // Serve works for clients until ctx is done. Then the socket is removed, streams may finish for a short time, the rest is cancelled, and when
@@ -81,6 +83,10 @@ func (s *Server) handle(running, stopping context.Context, conn *net.UnixConn) {
 	t, payload, err := s.first(conn, in)
 	if err == nil && t == typeStatus && s.Status != nil {
 		s.status(running, conn)
+		return
+	}
+	if err == nil && t == typeSync && s.Sync != nil {
+		s.sync(running, conn, in, payload)
 		return
 	}
 	var request Request

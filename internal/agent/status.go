@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -31,6 +32,16 @@ var errSilent = fmt.Errorf("no answer within %v", statusTimeout)
 func Status(ctx context.Context, dir string) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, statusTimeout, errSilent)
 	defer cancel()
+	return ask(ctx, dir, typeStatus, nil)
+}
+
+// Sync has the agent of a folder do what a JSON document says, see [Server.Sync], and returns its answer, another one. That may take long: ctx bounds it. The
+// error is an [ErrNone] if there is no agent, or an [ErrDeclined].
+func Sync(ctx context.Context, dir string, request []byte) ([]byte, error) {
+	return ask(ctx, dir, typeSync, request)
+}
+
+func ask(ctx context.Context, dir string, t frameType, request []byte) ([]byte, error) {
 	conn, err := connect(ctx, dir)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -41,7 +52,7 @@ func Status(ctx context.Context, dir string) ([]byte, error) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	document, err := askStatus(conn)
+	document, err := askOn(conn, t, request)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -57,8 +68,8 @@ func noAgent(err error) error {
 	return err
 }
 
-func askStatus(conn *net.UnixConn) ([]byte, error) {
-	if err := write(conn, greetTimeout, appendFrame(nil, typeStatus, nil)); err != nil {
+func askOn(conn *net.UnixConn, t frameType, request []byte) ([]byte, error) {
+	if err := write(conn, greetTimeout, appendFrame(nil, t, request)); err != nil {
 		return nil, err
 	}
 	in, buf := bufio.NewReader(conn), make([]byte, maxDataBytes)
@@ -86,8 +97,31 @@ func (s *Server) status(ctx context.Context, conn *net.UnixConn) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	document, err := s.Status(ctx)
+	s.answer(conn, document, err)
+}
+
+// sync does what a client wants, as long as that is there.
+func (s *Server) sync(ctx context.Context, conn *net.UnixConn, in io.Reader, request []byte) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := conn.SetReadDeadline(time.Time{}); err != nil {
+		return
+	}
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		_, _ = io.Copy(io.Discard, in) // until it hangs up, or we do
+		cancel()
+	})
+	document, err := s.Sync(ctx, request)
+	s.answer(conn, document, err)
+	_ = conn.Close() // so that the watch ends
+	watch.Wait()
+}
+
+// answer sends a client a document, or sends it away.
+func (s *Server) answer(conn *net.UnixConn, document []byte, err error) {
 	if err == nil && len(document) > maxStatusBytes {
-		err = fmt.Errorf("a status of %d bytes", len(document))
+		err = fmt.Errorf("an answer of %d bytes", len(document))
 	}
 	if err != nil {
 		s.decline(conn, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/schedule"
+	"git-remote-xmpp/internal/syncer"
 	"git-remote-xmpp/transport"
 )
 
@@ -33,6 +34,8 @@ type Status struct {
 	// Repositories are those that are served. There may be more if the list isn't complete: it takes long then.
 	Repositories []Repository `json:"repositories"`
 	Complete     bool         `json:"repositoriesComplete"`
+	// Sync is how far those are in step that are kept so, or that others have cloned.
+	Sync []syncer.Status `json:"sync"`
 }
 
 // Limits are how many runs there may be at once, in each direction.
@@ -92,6 +95,10 @@ func (s *Server) Status(ctx context.Context) Status {
 		Limits: Limits{Pushes: s.Pushes, Fetches: s.Fetches, Waiting: maxWaiting, WaitingPerClient: maxWaitingPerClient},
 	}
 	status.Repositories, status.Complete = s.repositories(ctx)
+	status.Sync = []syncer.Status{}
+	if s.Sync != nil {
+		status.Sync = s.Sync.Status(ctx)
+	}
 	turns, connections := s.live.look()
 	status.Connections, status.Running, status.Waiting = connections, []Run{}, []Run{}
 	if turns != nil {
