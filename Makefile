@@ -13,7 +13,7 @@ REQUIRE_SERVERS ?= 1
 endif
 TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench soak fuzz cross install clean
+.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench soak idle fuzz cross install clean
 
 all: build
 
@@ -65,6 +65,10 @@ bench: deps build
 # Many clients, random pushes, fetches and kills, for so long.
 soak: deps build
 	$(TEST_ENV) SOAK_SECONDS=$$(($(MINUTES) * 60)) PROPERTY_SECONDS=60 $(GO) test -run '^(TestSoak|TestCrowd)$$' -v -count=1 -p 1 -timeout $$(($(MINUTES) + 15))m ./internal/serve ./integration
+
+# What a serve costs that has nothing to do, over so long.
+idle: deps build
+	$(TEST_ENV) IDLE_SECONDS=$$(($(MINUTES) * 60)) $(GO) test -run '^TestIdle$$' -v -count=1 -timeout $$(($(MINUTES) * 2 + 10))m ./integration
 
 # Each fuzz target for FUZZTIME. Their seeds run in `make test`.
 fuzz:
