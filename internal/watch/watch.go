@@ -166,7 +166,8 @@ func (w *Watcher) work() []string {
 		w.makeUp(&told)
 	}
 	for gitDir, r := range w.repos {
-		if r.poll != nothing && !time.Now().Before(r.due) && w.look(r) {
+		// Whoever is due soon is polled too: so all are in the end at the same time.
+		if r.poll != nothing && time.Until(r.due) < r.poll.interval()/2 && w.look(r) {
 			told.add(gitDir)
 		}
 	}
