@@ -98,7 +98,6 @@ func TestGone(t *testing.T) {
 		"moved":   func(dir string) error { return os.Rename(dir, dir+"-away") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // they wait for the poll
 			s := newSite(t, systemGit(t))
 			dir := s.repo("proj")
 			e := listen(t, gitDir(dir))

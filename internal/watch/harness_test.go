@@ -123,6 +123,7 @@ func listen(t *testing.T, gitDirs ...string) *ear {
 	w, err := New(e.hear, slog.New(slog.NewTextHandler(&e.logs, nil)))
 	must(t, err)
 	e.Watcher = w
+	w.intervals = [...]time.Duration{tables: 100 * time.Millisecond, all: 200 * time.Millisecond} // no repository is there yet
 	t.Cleanup(w.Close)
 	for _, dir := range gitDirs {
 		must(t, w.Add(dir))

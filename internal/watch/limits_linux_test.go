@@ -23,7 +23,6 @@ func TestKernelLimits(t *testing.T) {
 	must(t, err)
 	for limit, says := range map[string]string{"max_inotify_watches 12": "no space left on device", "max_inotify_instances 0": "too many open files"} {
 		t.Run(limit, func(t *testing.T) {
-			t.Parallel() // they wait for the poll
 			cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestKernelLimits$", "-test.v")
 			cmd.Env = append(os.Environ(), limitVariable+"="+limit)
 			cmd.SysProcAttr = &syscall.SysProcAttr{

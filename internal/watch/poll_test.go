@@ -26,7 +26,6 @@ func without(t *testing.T) *ear {
 func TestPolling(t *testing.T) {
 	for _, name := range pollScenes {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // they wait for the poll
 			s, c := newSite(t, systemGit(t)), scenes[name]
 			dir := s.repo("proj")
 			if c.prepare != nil {
@@ -86,7 +85,6 @@ func TestMarks(t *testing.T) {
 func TestLinks(t *testing.T) {
 	for name, link := range map[string]string{"refs": "refs", "below": "refs/heads/a", "config": "config"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // they wait for the poll
 			s := newSite(t, systemGit(t))
 			dir := s.repo("proj")
 			s.run(dir, "branch", "a/b/c")

@@ -12,13 +12,6 @@ import (
 // errNotFolder is what a file is where a folder was.
 var errNotFolder error = syscall.ENOTDIR
 
-const (
-	// tablesInterval is how often a reftable is looked at.
-	tablesInterval = time.Second
-	// allInterval is how often a repository is that can't be watched.
-	allInterval = 3 * time.Second
-)
-
 // polled is what of a repository is polled.
 type polled int
 
@@ -28,12 +21,8 @@ const (
 	all            // everything; nothing is watched then
 )
 
-func (p polled) interval() time.Duration {
-	if p == all {
-		return allInterval
-	}
-	return tablesInterval
-}
+// intervals are how often a repository is polled.
+var intervals = [...]time.Duration{tables: time.Second, all: 3 * time.Second}
 
 // repository is one that is watched or polled.
 type repository struct {
@@ -65,21 +54,21 @@ func (w *Watcher) begin(r *repository) error {
 	}
 	if err != nil {
 		r.info = nil
-		r.setPoll(all)
+		w.setPoll(r, all)
 		return err
 	}
 	r.info = info
 	if w.system == nil {
-		r.setPoll(all)
+		w.setPoll(r, all)
 		return nil
 	}
 	if err := w.watch(r); err != nil {
 		w.fallBack(r, err)
 		return nil
 	}
-	r.setPoll(nothing)
+	w.setPoll(r, nothing)
 	if _, err := os.Stat(filepath.Join(r.gitDir, "reftable")); !errors.Is(err, fs.ErrNotExist) {
-		r.setPoll(tables)
+		w.setPoll(r, tables)
 	}
 	return nil
 }
@@ -88,17 +77,17 @@ func (w *Watcher) begin(r *repository) error {
 // it has to be set up again.
 func (w *Watcher) fallBack(r *repository, err error) {
 	w.drop(r, r.gitDir)
-	r.setPoll(all)
+	w.setPoll(r, all)
 	if !r.warned && !isGone(err) {
 		w.log.Warn("refs are polled, not watched", "repository", r.gitDir, "err", err)
 		r.warned = true
 	}
 }
 
-func (r *repository) setPoll(p polled) {
+func (w *Watcher) setPoll(r *repository, p polled) {
 	r.poll = p
 	if p != nothing {
-		r.last, r.due = look(r.gitDir, p), time.Now().Add(p.interval())
+		r.last, r.due = look(r.gitDir, p), time.Now().Add(w.intervals[p])
 	}
 }
 
@@ -110,6 +99,6 @@ func (w *Watcher) look(r *repository) bool {
 		return true
 	}
 	before := r.last
-	r.setPoll(r.poll)
+	w.setPoll(r, r.poll)
 	return !before.settled || r.last.sum != before.sum
 }

@@ -36,6 +36,8 @@ type Watcher struct {
 	done    chan struct{}
 	group   sync.WaitGroup
 
+	intervals [all + 1]time.Duration // of polling
+
 	mu      sync.Mutex
 	closed  bool
 	repos   map[string]*repository // by git dir
@@ -65,6 +67,7 @@ func start(changed func(string), log *slog.Logger, system *fsnotify.Watcher) *Wa
 	w := &Watcher{
 		changed: changed, log: log, system: system, inbox: newInbox(), done: make(chan struct{}),
 		repos: make(map[string]*repository), folders: make(map[string]*repository), room: maxWatches,
+		intervals: intervals,
 	}
 	if system != nil {
 		w.group.Go(func() { w.inbox.collect(system) })
@@ -167,7 +170,7 @@ func (w *Watcher) work() []string {
 	}
 	for gitDir, r := range w.repos {
 		// Whoever is due soon is polled too: so all are in the end at the same time.
-		if r.poll != nothing && time.Until(r.due) < r.poll.interval()/2 && w.look(r) {
+		if r.poll != nothing && time.Until(r.due) < w.intervals[r.poll]/2 && w.look(r) {
 			told.add(gitDir)
 		}
 	}

@@ -114,7 +114,6 @@ func TestReftable(t *testing.T) {
 			continue // there is nothing to do: git keeps so few refs in one table
 		}
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // they wait for the poll
 			s := newSite(t, git)
 			c.play(s, s.repo("proj", "--ref-format=reftable"))
 		})
