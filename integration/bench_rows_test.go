@@ -89,7 +89,7 @@ func benchSSH(b *testing.B, h *home) []*benchRow {
 	testserver.Require(b, testserver.SSHD)
 	ctx, cancel := context.WithTimeout(b.Context(), deadline)
 	defer cancel()
-	sshd, err := testserver.StartSSHD(ctx, "")
+	sshd, err := testserver.StartSSHD(ctx, "", testserver.Place{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -23,9 +23,9 @@ shaper:
 shaper_rules:
   clients: {{.Shaper}}
 listen:
-  - {module: ejabberd_c2s, ip: "127.0.0.1", port: {{.Port}}, starttls_required: true, access: all,
+  - {module: ejabberd_c2s, ip: {{printf "%q" .Host}}, port: {{.Port}}, starttls_required: true, access: all,
      max_stanza_size: {{.MaxStanzaBytes}}, shaper: clients}
-  - {module: ejabberd_c2s, ip: "127.0.0.1", port: {{.DirectPort}}, tls: true, access: all,
+  - {module: ejabberd_c2s, ip: {{printf "%q" .Host}}, port: {{.DirectPort}}, tls: true, access: all,
      max_stanza_size: {{.MaxStanzaBytes}}, shaper: clients}
 modules:
   mod_adhoc: {}
@@ -59,7 +59,7 @@ func (ejabberdRecipe) configure(s *Server, ports []int) error {
 	}
 	var text strings.Builder
 	err := ejabberdConfig.Execute(&text, map[string]any{
-		"Domain": s.Domain, "PEM": s.pair.bothFile, "Port": ports[0], "DirectPort": ports[1],
+		"Domain": s.Domain, "PEM": s.pair.bothFile, "Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper,
 	})
 	if err != nil {

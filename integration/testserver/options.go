@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,7 @@ const (
 	DefaultMaxStanzaBytes = 262144 // Prosody's and Debian's ejabberd's own
 	DefaultBurstBytes     = 20000  // Debian's ejabberd's own
 	DefaultDomain         = "localhost"
+	DefaultHost           = "127.0.0.1"
 )
 
 // Options says how an XMPP server is to be set up. The zero value is three
@@ -37,6 +39,7 @@ type Options struct {
 	// BurstBytes is what ejabberd lets through at full speed before the limit
 	// holds. Prosody has no such setting.
 	BurstBytes int
+	Place
 }
 
 // plainName is what Accounts' keys and Domain are made of: nothing that needs
@@ -64,6 +67,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if !plainName.MatchString(o.Domain) {
 		return o, fmt.Errorf("unusable domain %q", o.Domain)
+	}
+	if address, err := netip.ParseAddr(o.host()); err != nil || !address.Is4() {
+		return o, fmt.Errorf("unusable host %q", o.Host)
 	}
 	for name, password := range o.Accounts {
 		if !plainName.MatchString(name) {

@@ -14,12 +14,12 @@ const portTries = 5
 // errPortTaken says that a server could not bind a port we chose for it.
 var errPortTaken = errors.New("port is taken")
 
-// freePorts returns n different TCP ports of 127.0.0.1 that nobody listens on.
+// freePorts returns n different TCP ports of a host that nobody listens on.
 // They are free when it looks, not reserved.
-func freePorts(n int) ([]int, error) {
+func freePorts(host string, n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range n {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		l, err := net.Listen("tcp4", net.JoinHostPort(host, "0"))
 		if err != nil {
 			return nil, fmt.Errorf("choose a port: %w", err)
 		}
@@ -29,7 +29,7 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// loopback returns the address of a port on 127.0.0.1.
-func loopback(port int) string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+// hostPort returns the address of a port of a host.
+func hostPort(host string, port int) string {
+	return net.JoinHostPort(host, strconv.Itoa(port))
 }

@@ -18,7 +18,7 @@ data_path = {{printf "%q" .Data}}
 certificates = {{printf "%q" .Dir}}
 log = { { levels = { min = "info" }, to = "console" } }
 admin_socket = {{printf "%q" .Socket}}
-interfaces = { "127.0.0.1" }
+interfaces = { {{printf "%q" .Host}} }
 c2s_ports = { {{.Port}} }
 c2s_direct_tls_ports = { {{.DirectPort}} }
 s2s_ports = {}
@@ -56,7 +56,7 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 	err := prosodyConfig.Execute(&text, map[string]any{
 		"Root": os.Geteuid() == 0, "Dir": s.Dir,
 		"PIDFile": filepath.Join(s.Dir, "pid"), "Data": filepath.Join(s.Dir, "data"), "Socket": filepath.Join(s.Dir, "admin.sock"),
-		"Port": ports[0], "DirectPort": ports[1],
+		"Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit,
 		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile},
 		"Domain": s.Domain,

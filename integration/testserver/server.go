@@ -63,7 +63,7 @@ func Start(ctx context.Context, name string, o Options) (*Server, error) {
 }
 
 // start sets a server up and runs it, on other ports if the first were taken.
-func start(ctx context.Context, name string, r recipe, o Options, choose func(int) ([]int, error)) (*Server, error) {
+func start(ctx context.Context, name string, r recipe, o Options, choose func(string, int) ([]int, error)) (*Server, error) {
 	if err := Available(name); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -79,7 +79,8 @@ func start(ctx context.Context, name string, r recipe, o Options, choose func(in
 		Name: name, Domain: o.Domain, Accounts: o.Accounts, Dir: dir, LogFile: filepath.Join(dir, "output.log"),
 		opts: o, recipe: r, ownsDir: owned,
 	}
-	if err := s.startOnFreePorts(ctx, choose); err != nil {
+	s.opts.in(func() { err = s.startOnFreePorts(ctx, choose) })
+	if err != nil {
 		err = fmt.Errorf("start %s: %w%s", name, err, tail(s.LogFile))
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -87,14 +88,14 @@ func start(ctx context.Context, name string, r recipe, o Options, choose func(in
 }
 
 // startOnFreePorts makes the certificate and tries up to portTries sets of ports.
-func (s *Server) startOnFreePorts(ctx context.Context, choose func(int) ([]int, error)) (err error) {
+func (s *Server) startOnFreePorts(ctx context.Context, choose func(string, int) ([]int, error)) (err error) {
 	if s.pair, err = makeKeyPair(s.Dir, s.Domain); err != nil {
 		return err
 	}
 	s.CAFile = s.pair.certFile
 	for range portTries {
 		var ports []int
-		if ports, err = choose(2); err != nil {
+		if ports, err = choose(s.opts.host(), 2); err != nil {
 			return err
 		}
 		if err = s.startOn(ctx, ports); !errors.Is(err, errPortTaken) {
@@ -109,7 +110,7 @@ func (s *Server) startOnFreePorts(ctx context.Context, choose func(int) ([]int, 
 
 // startOn configures and runs the server on two ports.
 func (s *Server) startOn(ctx context.Context, ports []int) error {
-	s.Addr, s.DirectTLSAddr = loopback(ports[0]), loopback(ports[1])
+	s.Addr, s.DirectTLSAddr = hostPort(s.opts.host(), ports[0]), hostPort(s.opts.host(), ports[1])
 	if err := s.recipe.configure(s, ports); err != nil {
 		return fmt.Errorf("write its configuration: %w", err)
 	}
@@ -131,7 +132,7 @@ func (s *Server) launch(ctx context.Context) error {
 		return err
 	}
 	logged := size(s.LogFile)
-	proc, err := startProcess(cmd, s.LogFile)
+	proc, err := startProcess(cmd, s.LogFile, s.opts.Place)
 	if err != nil {
 		return err
 	}
@@ -181,7 +182,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err := s.end(true); err != nil {
 		return fmt.Errorf("restart %s: %w", s.Name, err)
 	}
-	if err := s.launch(ctx); err != nil {
+	var err error
+	s.opts.in(func() { err = s.launch(ctx) })
+	if err != nil {
 		return fmt.Errorf("restart %s: %w%s", s.Name, err, tail(s.LogFile))
 	}
 	return nil

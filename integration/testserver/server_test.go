@@ -146,9 +146,9 @@ func TestTakenPortIsTriedElsewhere(t *testing.T) {
 		}
 		defer taken.Close()
 		calls := 0
-		s, err := start(ctx, name, recipes[name], Options{}, func(n int) ([]int, error) {
+		s, err := start(ctx, name, recipes[name], Options{}, func(host string, n int) ([]int, error) {
 			calls++
-			ports, err := freePorts(n)
+			ports, err := freePorts(host, n)
 			if calls == 1 {
 				ports[1] = taken.Addr().(*net.TCPAddr).Port
 			}

@@ -18,7 +18,7 @@ import (
 // in, and usually made when the system's own sshd starts.
 const sshdRunDir = "/run/sshd"
 
-// SSHServer is a running sshd on loopback that lets in the user who started it,
+// SSHServer is a running sshd that lets in the user who started it,
 // with a key of its own.
 type SSHServer struct {
 	Addr    string // host:port
@@ -28,14 +28,15 @@ type SSHServer struct {
 	Dir     string // everything the server writes lies here
 	LogFile string // what the server prints
 
+	place   Place
 	ownsDir bool
 	proc    *process
 }
 
-// StartSSHD starts sshd with its files in dir, or in a temporary folder that
+// StartSSHD starts sshd at a place with its files in dir, or in a temporary folder that
 // Stop removes if dir is empty, and returns when it listens. Root's sshd needs
 // /run/sshd, which is made if missing and left there.
-func StartSSHD(ctx context.Context, dir string) (*SSHServer, error) {
+func StartSSHD(ctx context.Context, dir string, place Place) (*SSHServer, error) {
 	if err := Available(SSHD); err != nil {
 		return nil, fmt.Errorf("start sshd: %w", err)
 	}
@@ -47,8 +48,9 @@ func StartSSHD(ctx context.Context, dir string) (*SSHServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start sshd: %w", err)
 	}
-	s := &SSHServer{User: me.Username, Dir: dir, LogFile: filepath.Join(dir, "output.log"), ownsDir: owned}
-	if err := s.startOnFreePort(ctx); err != nil {
+	s := &SSHServer{User: me.Username, Dir: dir, LogFile: filepath.Join(dir, "output.log"), place: place, ownsDir: owned}
+	place.in(func() { err = s.startOnFreePort(ctx) })
+	if err != nil {
 		err = fmt.Errorf("start sshd: %w%s", err, tail(s.LogFile))
 		return nil, errors.Join(err, s.Stop())
 	}
@@ -100,7 +102,7 @@ func (s *SSHServer) startOnFreePort(ctx context.Context) error {
 	var err error
 	for range portTries {
 		var ports []int
-		if ports, err = freePorts(1); err != nil {
+		if ports, err = freePorts(s.place.host(), 1); err != nil {
 			return err
 		}
 		if err = s.startOn(ctx, ports[0]); !errors.Is(err, errPortTaken) {
@@ -112,7 +114,7 @@ func (s *SSHServer) startOnFreePort(ctx context.Context) error {
 
 // startOn runs the server on a port and returns when it listens there.
 func (s *SSHServer) startOn(ctx context.Context, port int) error {
-	s.Port, s.Addr = port, loopback(port)
+	s.Port, s.Addr = port, hostPort(s.place.host(), port)
 	if err := s.writeFiles(); err != nil {
 		return err
 	}
@@ -122,7 +124,7 @@ func (s *SSHServer) startOn(ctx context.Context, port int) error {
 		return err
 	}
 	logged := size(s.LogFile)
-	if s.proc, err = startProcess(exec.Command(path, "-D", "-e", "-f", s.file("sshd_config")), s.LogFile); err != nil {
+	if s.proc, err = startProcess(exec.Command(path, "-D", "-e", "-f", s.file("sshd_config")), s.LogFile, s.place); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -134,7 +136,7 @@ func (s *SSHServer) startOn(ctx context.Context, port int) error {
 func (s *SSHServer) awaitUp(ctx context.Context, logged int64) error {
 	ticker := time.NewTicker(probeInterval)
 	defer ticker.Stop()
-	listening := fmt.Sprintf("server listening on 127.0.0.1 port %d", s.Port)
+	listening := fmt.Sprintf("server listening on %s port %d", s.place.host(), s.Port)
 	for !strings.Contains(since(s.LogFile, logged), listening) {
 		select {
 		case <-s.proc.done:
@@ -157,14 +159,14 @@ func (s *SSHServer) writeFiles() error {
 		return err
 	}
 	config := strings.Join([]string{
-		"Port " + strconv.Itoa(s.Port), "ListenAddress 127.0.0.1", "LogLevel INFO", "PidFile none",
+		"Port " + strconv.Itoa(s.Port), "ListenAddress " + s.place.host(), "LogLevel INFO", "PidFile none",
 		"HostKey " + sshQuote(s.file("host")), "AuthorizedKeysFile " + sshQuote(s.file("client.pub")), "StrictModes no",
 		"PermitRootLogin prohibit-password", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "UsePAM no", "UseDNS no", "",
 	}, "\n")
 	if err := os.WriteFile(s.file("sshd_config"), []byte(config), 0o600); err != nil {
 		return err
 	}
-	known := fmt.Sprintf("[127.0.0.1]:%d %s", s.Port, hostKey)
+	known := fmt.Sprintf("[%s]:%d %s", s.place.host(), s.Port, hostKey)
 	if err := os.WriteFile(s.file("known_hosts"), []byte(known), 0o600); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 func TestGitOverSSH(t *testing.T) {
 	Require(t, SSHD)
 	ctx := testContext(t)
-	s, err := StartSSHD(ctx, "")
+	s, err := StartSSHD(ctx, "", Place{})
 	if err != nil {
 		t.Fatal(err)
 	}
