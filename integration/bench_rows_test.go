@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,9 +46,9 @@ func benchOver(b *testing.B, s *testserver.Server, ssh []*benchRow) []*benchRow 
 	}
 	bob.serve(bob.dir, slices.Collect(maps.Values(served))...)
 	url := func(name string) string { return bob.xmpp(served[name], "invite") }
-	large, small := alice.newBenchPusher(url("large"), "large"), alice.newBenchPusher(url("small"), "small")
-	plain := alice.newBenchPusher(url("plain"), "plain")
-	uncompressed(plain, served["plain"])
+	large, small := alice.newBenchPusher(url("large"), served["large"]), alice.newBenchPusher(url("small"), served["small"])
+	plain := alice.newBenchPusher(url("plain"), served["plain"])
+	uncompressed(plain)
 	alice.git(alice.dir, "clone", "--quiet", url("fetched"), "first")
 	stream := newBenchStream(b, s, data)
 	row := func(name string, bytes int, against []*benchRow, measure func() time.Duration) *benchRow {
@@ -70,8 +71,8 @@ func benchLocal(b *testing.B, h *home) []*benchRow {
 		served[name] = h.newBenchRepo(name, size)
 	}
 	url := func(name string) string { return "file://" + filepath.ToSlash(served[name]) }
-	large, small, plain := h.newBenchPusher(url("large"), "large"), h.newBenchPusher(url("small"), "small"), h.newBenchPusher(url("plain"), "plain")
-	uncompressed(plain, served["plain"])
+	large, small, plain := h.newBenchPusher(url("large"), served["large"]), h.newBenchPusher(url("small"), served["small"]), h.newBenchPusher(url("plain"), served["plain"])
+	uncompressed(plain)
 	row := func(name string, bytes int, measure func() time.Duration) *benchRow {
 		return &benchRow{over: "file://", name: name, bytes: bytes, measure: measure}
 	}
@@ -86,10 +87,20 @@ func benchLocal(b *testing.B, h *home) []*benchRow {
 // benchSSH is a push over ssh to this machine.
 func benchSSH(b *testing.B, h *home) []*benchRow {
 	b.Helper()
+	sshd := benchSSHD(b, testserver.Place{})
+	h.env = append(h.env, "GIT_SSH_COMMAND="+sshd.Command)
+	served := h.newBenchRepo("ssh", benchSmallBytes)
+	p := h.newBenchPusher(sshd.URL(served), served)
+	return []*benchRow{{over: "ssh", name: "git push, one small commit", measure: func() time.Duration { return p.push(benchSmallBytes) }}}
+}
+
+// benchSSHD starts sshd at a place, until the end of the benchmark.
+func benchSSHD(b *testing.B, place testserver.Place) *testserver.SSHServer {
+	b.Helper()
 	testserver.Require(b, testserver.SSHD)
 	ctx, cancel := context.WithTimeout(b.Context(), deadline)
 	defer cancel()
-	sshd, err := testserver.StartSSHD(ctx, "", testserver.Place{})
+	sshd, err := testserver.StartSSHD(ctx, "", place)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -98,9 +109,7 @@ func benchSSH(b *testing.B, h *home) []*benchRow {
 			b.Error(err)
 		}
 	})
-	h.env = append(h.env, "GIT_SSH_COMMAND="+sshd.Command)
-	p := h.newBenchPusher(sshd.URL(h.newBenchRepo("ssh", benchSmallBytes)), "ssh-clone")
-	return []*benchRow{{over: "ssh", name: "git push, one small commit", measure: func() time.Duration { return p.push(benchSmallBytes) }}}
+	return sshd
 }
 
 func benchRandom(n int) []byte {
@@ -140,29 +149,30 @@ func (h *home) timedClone(url string) time.Duration {
 // A benchPusher is a clone from which one commit after the other is pushed.
 type benchPusher struct {
 	*home
-	dir string
-	n   int
+	dir    string
+	served string // the repository that is pushed to
+	n      int
 }
 
 // newBenchPusher clones a repository and pushes once to it, so that what happens once has happened.
-func (h *home) newBenchPusher(url, dir string) *benchPusher {
+func (h *home) newBenchPusher(url, served string) *benchPusher {
 	h.t.Helper()
-	p := &benchPusher{home: h, dir: filepath.Join(h.dir, dir)}
+	p := &benchPusher{home: h, dir: filepath.Join(h.dir, "clone-of-"+strings.TrimSuffix(filepath.Base(served), ".git")), served: served}
 	h.git(h.dir, "clone", "--quiet", url, p.dir)
 	p.push(benchSmallBytes)
 	return p
 }
 
 // uncompressed has git keep and send objects as they are, on both sides.
-func uncompressed(p *benchPusher, served string) {
-	for _, dir := range []string{p.dir, served} {
+func uncompressed(p *benchPusher) {
+	for _, dir := range []string{p.dir, p.served} {
 		p.git(dir, "config", "core.compression", "0")
 		p.git(dir, "config", "core.bigFileThreshold", "1m")
 	}
 }
 
-// push commits size random bytes and returns the time that pushing them took.
-func (p *benchPusher) push(size int) time.Duration {
+// push commits size random bytes and returns the time that pushing them took, with these options of git's.
+func (p *benchPusher) push(size int, options ...string) time.Duration {
 	p.t.Helper()
 	p.n++
 	name := filepath.Join(p.dir, "data")
@@ -171,9 +181,9 @@ func (p *benchPusher) push(size int) time.Duration {
 	}
 	commit := p.commit(p.dir, "push-"+strconv.Itoa(p.n))
 	begin := time.Now()
-	p.git(p.dir, "push", "--quiet", "origin", "main")
+	p.git(p.dir, append(options, "push", "--quiet", "origin", "main")...)
 	took := time.Since(begin)
-	if got := p.git(p.dir, "ls-remote", "origin", "refs/heads/main"); got != commit+"\trefs/heads/main" {
+	if got := p.git(p.served, "rev-parse", "refs/heads/main"); got != commit {
 		p.t.Fatalf("after the push main there is %q, not %s", got, commit)
 	}
 	return took

@@ -31,14 +31,9 @@ func BenchmarkServers(b *testing.B) {
 	for _, s := range servers {
 		rows = append(rows, benchOver(b, s, ssh)...)
 	}
-	rounds, begin, done := benchRoundsWanted(b), time.Now(), 0
-	for ; done < rounds && (done == 0 || time.Since(begin) < benchTime); done++ {
-		for _, r := range rows {
-			r.took = append(r.took, r.measure())
-		}
-	}
+	done, took := benchRun(b, rows, benchRounds)
 	fmt.Printf("\n%d MiB of random data; %d rounds in %v%s. MB are 10^6 bytes.\nratio: median of the ratios to the best row of its kind, each within a round.\n\n",
-		benchDataBytes>>20, done, time.Since(begin).Round(time.Second), machineLoad())
+		benchDataBytes>>20, done, took.Round(time.Second), machineLoad())
 	if err := printBench(os.Stdout, rows); err != nil {
 		b.Fatal(err)
 	}
@@ -46,10 +41,23 @@ func BenchmarkServers(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // the table says it all
 }
 
-func benchRoundsWanted(b *testing.B) int {
+// benchRun measures each row once in each round, and says how many rounds that were and how long they took.
+func benchRun(b *testing.B, rows []*benchRow, rounds int) (done int, took time.Duration) {
+	b.Helper()
+	rounds = benchRoundsWanted(b, rounds)
+	for begin := time.Now(); done < rounds && took < benchTime; took = time.Since(begin) {
+		for _, r := range rows {
+			r.took = append(r.took, r.measure())
+		}
+		done++
+	}
+	return done, took
+}
+
+func benchRoundsWanted(b *testing.B, rounds int) int {
 	given := os.Getenv("BENCH_ROUNDS")
 	if given == "" {
-		return benchRounds
+		return rounds
 	}
 	n, err := strconv.Atoi(given)
 	if err != nil || n < 1 {

@@ -16,7 +16,7 @@ func awaitFile(t *testing.T, path string) {
 }
 
 // await polls for an event that nothing tells of.
-func await(t *testing.T, what string, happened func() bool) {
+func await(t testing.TB, what string, happened func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
