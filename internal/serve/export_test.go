@@ -1,10 +1,20 @@
 package serve
 
-import "git-remote-xmpp/internal/schedule"
+import (
+	"time"
+
+	"git-remote-xmpp/internal/schedule"
+)
 
 // TurnsNow is what runs and what waits. The server must be up.
 func (s *Server) TurnsNow() []schedule.Entry {
 	s.turns.mu.Lock()
 	defer s.turns.mu.Unlock()
 	return s.turns.scheduler.Snapshot()
+}
+
+// SetAcceptDelay changes how long an accept waits for what git says first.
+func SetAcceptDelay(d time.Duration) (old time.Duration) {
+	old, acceptDelay = acceptDelay, d
+	return old
 }

@@ -29,6 +29,7 @@ type job struct {
 	timeout time.Duration
 
 	writing sync.Mutex  // standard output and error share the stream
+	held    []byte      // what goes before the next message
 	watch   *time.Timer // cancels the job without progress
 }
 
@@ -102,11 +103,6 @@ func (j *job) work(ctx context.Context, cancel context.CancelCauseFunc, reader *
 	return j.git(ctx, cancel, reader)
 }
 
-// accept tells the peer that its service begins.
-func (j *job) accept() error {
-	return j.write(&protocol.Accept{Repository: j.entry.UUID, Name: j.entry.Name, Direct: j.policy.Mode == repo.ModeDirect})
-}
-
 // git runs the service. The result is git's exit status.
 func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *protocol.Reader) (int, error) {
 	signalled, signal := context.WithCancel(context.WithoutCancel(ctx))
@@ -115,9 +111,11 @@ func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *p
 	if err != nil {
 		return 0, err
 	}
-	if err := j.accept(); err != nil {
+	accepted, err := j.acceptWithOutput()
+	if err != nil {
 		return 0, err
 	}
+	defer accepted()
 	asked := j.listen()
 	defer asked()
 	pipes, err := openPipes(cmd)
@@ -246,30 +244,4 @@ func (j *job) next(reader *protocol.Reader) (protocol.Message, error) {
 		j.watch.Reset(j.timeout)
 	}
 	return m, err
-}
-
-func (j *job) write(m protocol.Message) error {
-	j.writing.Lock()
-	defer j.writing.Unlock()
-	if err := protocol.Write(j.stream, m); err != nil {
-		return err
-	}
-	j.watch.Reset(j.timeout)
-	return nil
-}
-
-// drain sends what git writes as frames, until git closes its end.
-func (j *job) drain(from io.Reader, frame func([]byte) protocol.Message) error {
-	buf := make([]byte, protocol.MaxDataBytes)
-	for {
-		n, err := from.Read(buf)
-		if n > 0 {
-			if err := j.write(frame(buf[:n])); err != nil {
-				return err
-			}
-		}
-		if err != nil { // git closed it, or guard did
-			return nil //nolint:nilerr // Wait tells what became of git
-		}
-	}
 }
