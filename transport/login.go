@@ -61,18 +61,18 @@ func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target) (*lin
 	if err != nil {
 		return nil, err
 	}
-	s, offered, err := openStream(tlsConn, cfg.Account, true)
+	s, offered, err := openStream(tlsConn, cfg.Account, true, "")
 	if err != nil {
 		return nil, err
 	}
 	if err := authenticate(s, cfg, tlsConn.ConnectionState(), offered); err != nil {
 		return nil, err
 	}
-	s, offered, err = openStream(tlsConn, cfg.Account, true)
+	s, offered, err = openStream(tlsConn, cfg.Account, true, bindRequest(cfg.Resource))
 	if err != nil {
 		return nil, err
 	}
-	self, err := bind(s, cfg)
+	self, err := bound(s, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target) (*lin
 }
 
 // secure makes a TLS connection with a verified certificate, directly or by STARTTLS
-// (RFC 6120, 5). Nothing but the stream header goes out before.
+// (RFC 6120, 5). Nothing but the stream header and the request goes out before.
 func secure(ctx context.Context, cfg *Config, conn net.Conn, at target) (*tls.Conn, error) {
 	config := &tls.Config{
 		ServerName: cfg.Account.Domainpart(), RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
@@ -101,15 +101,12 @@ func secure(ctx context.Context, cfg *Config, conn net.Conn, at target) (*tls.Co
 }
 
 func startTLS(conn net.Conn, account jid.JID) error {
-	s, offered, err := openStream(conn, account, false)
+	s, offered, err := openStream(conn, account, false, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
 	if err != nil {
 		return err
 	}
 	if offered.StartTLS == nil {
 		return errors.New("the server offers no TLS")
-	}
-	if _, err := fmt.Fprint(conn, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"); err != nil {
-		return err
 	}
 	start, err := s.next()
 	if err != nil {
@@ -124,12 +121,13 @@ func startTLS(conn net.Conn, account jid.JID) error {
 	return nil
 }
 
-// bind asks for a resource (RFC 6120, 7).
-func bind(s *stream, cfg *Config) (jid.JID, error) {
-	_, err := fmt.Fprintf(s.conn, "<iq type='set' id='bind'><bind xmlns='%s'><resource>%s</resource></bind></iq>", stanza.NSBind, escape(cfg.Resource))
-	if err != nil {
-		return jid.JID{}, err
-	}
+// bindRequest asks for a resource (RFC 6120, 7).
+func bindRequest(resource string) string {
+	return "<iq type='set' id='bind'><bind xmlns='" + stanza.NSBind + "'><resource>" + escape(resource) + "</resource></bind></iq>"
+}
+
+// bound reads the answer.
+func bound(s *stream, cfg *Config) (jid.JID, error) {
 	start, err := s.next()
 	if err != nil {
 		return jid.JID{}, err

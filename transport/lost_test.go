@@ -18,6 +18,29 @@ type proxy struct {
 	mu    sync.Mutex
 	conns []net.Conn
 	tasks sync.WaitGroup
+
+	turns    int  // how often the client has said something after the server had
+	answered bool // the server has said something since
+}
+
+// A tap has a proxy count turns.
+type tap struct {
+	net.Conn
+	proxy  *proxy
+	server bool
+}
+
+func (c tap) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.proxy.mu.Lock()
+	defer c.proxy.mu.Unlock()
+	if !c.server && n > 0 && c.proxy.answered {
+		c.proxy.turns++
+	}
+	if n > 0 {
+		c.proxy.answered = c.server
+	}
+	return n, err
 }
 
 func newProxy(t *testing.T, to string) *proxy {
@@ -52,7 +75,7 @@ func (p *proxy) accept() {
 		p.mu.Unlock()
 		for _, pair := range [][2]net.Conn{{client, server}, {server, client}} {
 			p.tasks.Go(func() {
-				_, _ = io.Copy(pair[0], pair[1])
+				_, _ = io.Copy(pair[0], tap{pair[1], p, pair[1] == server})
 				_ = pair[0].Close()
 			})
 		}

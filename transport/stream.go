@@ -83,16 +83,17 @@ type stream struct {
 	dec  *xml.Decoder
 }
 
-// openStream sends a stream header and reads the server's with its features.
-func openStream(conn net.Conn, account jid.JID, secure bool) (*stream, *features, error) {
+// openStream sends a stream header and what is to follow it, and reads the server's header with its features. What follows is what will be asked for
+// whatever the features are, and needn't wait for them (XEP-0305).
+func openStream(conn net.Conn, account jid.JID, secure bool, follows string) (*stream, *features, error) {
 	s := &stream{conn: conn, in: &byteReader{Reader: bufio.NewReaderSize(conn, readBufBytes)}}
 	s.dec = xml.NewDecoder(s.in)
 	from := ""
 	if secure { // before TLS nobody needs to know who we are (RFC 6120, 4.7.1)
 		from = " from='" + escape(account.String()) + "'"
 	}
-	_, err := fmt.Fprintf(conn, "<?xml version='1.0'?><stream:stream xmlns='%s' xmlns:stream='%s' to='%s'%s version='1.0' xml:lang='en'>",
-		stanza.NSClient, stanza.NSStream, escape(account.Domainpart()), from)
+	_, err := fmt.Fprintf(conn, "<?xml version='1.0'?><stream:stream xmlns='%s' xmlns:stream='%s' to='%s'%s version='1.0' xml:lang='en'>%s",
+		stanza.NSClient, stanza.NSStream, escape(account.Domainpart()), from, follows)
 	if err != nil {
 		return nil, nil, err
 	}
