@@ -175,7 +175,7 @@ func (r *receiver) knock(from jid.JID, text string) (kind, payload string) {
 	p, ok := r.book.knock(from, tag)
 	switch {
 	case ok:
-		r.greet(p)
+		_ = r.session.out.sendLate(r.session.greeting(p)) // as greet
 		return "result", ""
 	case tag != nil && r.cfg.Serve:
 		return "error", errorPayload("auth", "not-authorized")

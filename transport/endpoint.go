@@ -256,5 +256,5 @@ func (e *Endpoint) Greet(to jid.JID) {
 
 // greet sends our presence to a peer, by which each side learns from the servers when the other is gone.
 func (e *Endpoint) greet(p *peer) {
-	_ = e.session.out.send(presenceStanza(p.full, "", e.session.presenceContent())) // without a link it is sent after the next login
+	_ = e.session.out.send(e.session.greeting(p)) // without a link it is sent after the next login
 }

@@ -39,8 +39,12 @@ func (s *session) answer(q *iq) {
 	case q.Type == "get":
 		kind, payload = s.handler.request(from, q)
 	}
+	send := s.out.send
+	if q.Knock != nil && kind == "result" { // which is no news
+		send = s.out.sendLate
+	}
 	// Not sent if the queue is full, the link lost, or the answer too large by the id and address that it repeats: as good as lost.
-	_ = s.out.send(marshalIQ(kind, q.ID, q.From, payload))
+	_ = send(marshalIQ(kind, q.ID, q.From, payload))
 }
 
 // sender is who a stanza is from; without an address it is our account's server.

@@ -21,6 +21,8 @@ const (
 	// ackDelay is how long small packets wait for company while much comes in: without it every
 	// acknowledgement is a message of its own, and costs the server as much as a full one.
 	ackDelay = 2 * time.Millisecond
+	// lateDelay is how long a stanza that is in no hurry waits for something to go with.
+	lateDelay = 100 * time.Millisecond
 	// bulkPackets within bulkWindow are much; it is taken to go on for as long again.
 	bulkPackets = 16
 	bulkWindow  = 10 * time.Millisecond
@@ -43,7 +45,8 @@ type outbox struct {
 	small    bool         // one payload in a message
 	bulkEnd  atomic.Int64 // until when much comes in, Unix nanoseconds
 	queue    []outgoing
-	bytes    int // of payloads in queue and pending
+	late     []outgoing // stanzas that go behind the queue
+	bytes    int        // of payloads in queue and pending
 	stanzas  int
 	pending  map[*peer]*outgoing // payloads that are not full yet
 	payloads sync.Pool           // of *[]byte with chunk.MaxPayloadBytes of capacity
@@ -75,7 +78,7 @@ func (o *outbox) link(up bool) {
 			kept = append(kept, item)
 		}
 	}
-	o.queue, o.stanzas = kept, 0
+	o.queue, o.late, o.stanzas = kept, nil, 0
 	o.changed.Broadcast()
 	o.signal()
 }
@@ -107,6 +110,29 @@ func (o *outbox) signal() {
 func (o *outbox) send(stanza []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if err := o.countLocked(stanza); err != nil {
+		return err
+	}
+	o.flushLocked(nil)
+	o.queue = append(o.queue, outgoing{stanza: stanza})
+	o.signal()
+	return nil
+}
+
+// sendLate is send for a stanza that nobody waits for: it goes behind what is written next. A small message that comes before another one can
+// cost that a round trip, where the server leaves Nagle's algorithm on as Prosody does.
+func (o *outbox) sendLate(stanza []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.countLocked(stanza); err != nil {
+		return err
+	}
+	o.late = append(o.late, outgoing{stanza: stanza, since: time.Now()})
+	o.signal()
+	return nil
+}
+
+func (o *outbox) countLocked(stanza []byte) error {
 	switch {
 	case len(stanza) > maxMessageBytes:
 		return errTooLarge
@@ -115,10 +141,7 @@ func (o *outbox) send(stanza []byte) error {
 	case o.stanzas >= maxQueuedStanzas:
 		return errQueueFull
 	}
-	o.flushLocked(nil)
-	o.queue = append(o.queue, outgoing{stanza: stanza})
 	o.stanzas++
-	o.signal()
 	return nil
 }
 
@@ -226,6 +249,12 @@ func (o *outbox) tryTake(record []byte) (filled []byte, wait time.Duration, more
 		}
 		o.flushLocked(nil)
 	}
+	if len(o.queue) == 0 && len(o.late) > 0 && !o.closed {
+		if wait = lateDelay - time.Since(o.late[0].since); wait > 0 {
+			return nil, wait, true
+		}
+	}
+	o.queue, o.late = append(o.queue, o.late...), nil
 	taken := 0
 	for taken < len(o.queue) {
 		item := o.queue[taken]

@@ -215,6 +215,46 @@ func TestPackingDelay(t *testing.T) {
 	}
 }
 
+// A stanza that is in no hurry goes behind the next packets, or after lateDelay, or when the session ends.
+func TestLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOutbox()
+		o.link(true)
+		late := func() {
+			t.Helper()
+			if err := o.sendLate([]byte("<late/>")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		taken := func(want string, after time.Duration) {
+			t.Helper()
+			began := time.Now()
+			record := string(o.take(context.Background(), nil))
+			if took := time.Since(began); !strings.HasPrefix(record, want) || !strings.HasSuffix(record, "<late/>") || took != after {
+				t.Errorf("taken after %v: %s", took, record)
+			}
+		}
+		late()
+		taken("<late/>", lateDelay)
+		late()
+		if err := o.packet(testPeer("bob@example.org/r"), []byte("packet")); err != nil {
+			t.Fatal(err)
+		}
+		taken("<message", 0)
+		late()
+		if err := o.send([]byte("<other/>")); err != nil {
+			t.Fatal(err)
+		}
+		taken("<other/>", 0)
+		late()
+		o.close()
+		taken("<late/>", 0)
+		if err := o.sendLate([]byte("<late/>")); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestPadder(t *testing.T) {
 	now := time.Now()
 	var p padder

@@ -191,6 +191,9 @@ func (s *session) presenceContent() string {
 	return presenceContent(s.cfg.Status, capsElement(s.cfg))
 }
 
+// greeting is our presence for a peer.
+func (s *session) greeting(p *peer) []byte { return presenceStanza(p.full, "", s.presenceContent()) }
+
 // pingPayload is a ping (XEP-0199).
 const pingPayload = "<ping xmlns='urn:xmpp:ping'/>"
 
