@@ -60,7 +60,7 @@ demo: build
 	'$(BIN)' demo
 
 bench: deps build
-	$(TEST_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 10m ./integration
+	$(TEST_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 15m ./integration
 
 # Many clients, random pushes, fetches and kills, for so long.
 soak: deps build

@@ -17,20 +17,22 @@ const (
 	delayRounds = 7
 	// oneWay is how far Alice and Bob are from each other, where they are.
 	oneWay = 50 * time.Millisecond
+	// settle is how long after a push or a login something may still be on its way, such as the last acknowledgements.
+	settle = 6 * oneWay
 )
 
 // BenchmarkDelay measures what a push of one small commit costs, by ways to connect, between machines that are near to and far from
 // each other. It prints a table as BenchmarkServers does.
 func BenchmarkDelay(b *testing.B) {
-	testserver.Require(b, testserver.Prosody)
 	var rows []*benchRow
 	for _, delay := range []time.Duration{0, oneWay} {
 		n := network.New(b, network.Options{Delay: delay})
 		ssh := newDelaySSH(b, n).rows(fmt.Sprintf("%d ms", delay.Milliseconds()))
 		rows = append(rows, ssh...)
-		server := testserver.New(b, testserver.Prosody, testserver.Options{Place: testserver.Place{Host: n.AddrB.String(), Enter: n.B.Do}})
-		near := newDelayPair(b, n.A, n.B, server)
-		rows = append(rows, near.rows(fmt.Sprintf("%d ms, prosody beside bob", delay.Milliseconds()), ssh)...)
+		for _, name := range testserver.XMPP {
+			server := testserver.New(b, name, testserver.Options{Place: testserver.Place{Host: n.AddrB.String(), Enter: n.B.Do}})
+			rows = append(rows, newDelayPair(b, n.A, n.B, server).rows(fmt.Sprintf("%d ms, %s beside bob", delay.Milliseconds(), name), ssh)...)
+		}
 		if delay > 0 {
 			rows = append(rows, newDelayMiddle(b, delay).rows(fmt.Sprintf("%d ms, prosody half way", delay.Milliseconds()), ssh)...)
 		}
@@ -101,14 +103,17 @@ func (p *delayPair) rows(over string, ssh []*benchRow) []*benchRow {
 		row("through the agent, without a connection", ssh[0], func() time.Duration {
 			p.stopAgent()
 			p.agent = p.pusher.serve(p.hers)
+			time.Sleep(settle)
 			return p.push()
 		}),
 		row("through the agent, with a connection", ssh[1], func() time.Duration {
 			p.push()
+			time.Sleep(settle)
 			return p.push()
 		}),
 		row("through an agent that was killed", ssh[0], func() time.Duration {
 			p.agent.kill()
+			time.Sleep(settle)
 			return p.push()
 		}),
 		row("without an agent", ssh[0], func() time.Duration {
