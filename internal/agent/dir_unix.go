@@ -21,3 +21,6 @@ func checkDir(dir string) error {
 	}
 	return nil
 }
+
+// restrict makes a socket the user's alone, whatever the umask is.
+func restrict(socket string) error { return os.Chmod(socket, 0o600) }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 const (
@@ -45,7 +44,7 @@ func Listen(dir string) (*Listener, error) {
 	}
 	l.SetUnlinkOnClose(false) // by its real path, in Close
 	listener := &Listener{l, path}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := restrict(path); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	return listener, nil
@@ -63,7 +62,7 @@ func removeSocket(path string) error {
 		return nil
 	case err != nil:
 		return err
-	case info.Mode()&fs.ModeSocket == 0 && runtime.GOOS != "windows": // which shows sockets as other things
+	case info.Mode()&fs.ModeSocket == 0:
 		return fmt.Errorf("%s is there and no socket", path)
 	}
 	return os.Remove(path)

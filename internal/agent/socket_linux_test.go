@@ -2,13 +2,18 @@ package agent_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"git-remote-xmpp/internal/agent"
+	"golang.org/x/sys/unix"
 )
 
 // A folder or socket that others can get at is used by neither side.
@@ -51,6 +56,69 @@ func TestOpenToOthers(t *testing.T) {
 	if l, err := agent.Listen(dir); err == nil {
 		_ = l.Close()
 		t.Error("listening in somebody else's folder")
+	}
+}
+
+// other is the id of a user that isn't us.
+const other = 12345
+
+// asOther calls f on a thread of another user's, as the kernel sees it.
+func asOther(t *testing.T, f func() error) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be another user")
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), other, ^uintptr(0)); errno != 0 {
+			done <- errno
+			return
+		}
+		done <- f()
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Even where the modes of folder and socket let another user in, the agent doesn't work for them.
+func TestClientOfAnotherUser(t *testing.T) {
+	f := start(t, &agent.Server{})
+	path := filepath.Join(f.dir, "agent")
+	if err := errors.Join(os.Chmod(filepath.Dir(f.dir), 0o711), os.Chmod(f.dir, 0o711), os.Chmod(path, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	var conn net.Conn
+	asOther(t, func() (err error) {
+		conn, err = net.Dial("unix", path)
+		return err
+	})
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(deadline))
+	answer, err := io.ReadAll(conn)
+	if want := string(frame(2, fmt.Sprintf("the other side belongs to user %d", other))); err != nil || string(answer) != want {
+		t.Errorf("answer %q, %v", answer, err)
+	}
+}
+
+// A socket that another user made in our folder isn't used.
+func TestAgentOfAnotherUser(t *testing.T) {
+	dir := privateDir(t)
+	if err := errors.Join(os.Chmod(filepath.Dir(filepath.Dir(dir)), 0o711), os.Chmod(dir, 0o777)); err != nil { //nolint:gosec // that is what it is about
+		t.Fatal(err)
+	}
+	var l net.Listener
+	asOther(t, func() (err error) {
+		l, err = net.Listen("unix", filepath.Join(dir, "agent"))
+		return err
+	})
+	defer l.Close()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := agent.Dial(t.Context(), dir, request); !errors.Is(err, agent.ErrDeclined) || !strings.Contains(err.Error(), fmt.Sprint(other)) {
+		t.Errorf("dial: %v", err)
 	}
 }
 
