@@ -237,6 +237,32 @@ func (p *agentPair) firstPeer(t *testing.T) string {
 	return ""
 }
 
+// An agent that hangs holds up a push for some seconds; then the helper logs in itself.
+func TestAgentHangs(t *testing.T) {
+	t.Parallel() // it waits
+	p := newAgentPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
+	pushed := p.alice.commit(p.clone, "pushed")
+	if err := p.agent.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	p.expect(t, 0, 1, func() { p.alice.git(p.clone, "push", "--quiet", "origin", "main") })
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if got := p.bob.git(p.served, "rev-parse", "main"); got != pushed {
+		t.Errorf("main is %s, want %s", got, pushed)
+	}
+	if err := p.agent.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	_, before := p.connections(t)
+	p.alice.git(p.clone, "ls-remote")
+	if agents, logins := p.connections(t); agents != 1 || logins != before {
+		t.Errorf("when it goes on, %d connections by the agent, and %d logins", agents, logins-before)
+	}
+}
+
 // What goes through the agent takes little of its memory, however much it is.
 func TestAgentMemory(t *testing.T) {
 	const files = 6
