@@ -15,8 +15,12 @@ import (
 	"mellium.im/xmpp/jid"
 )
 
-// loginTimeout is how long a login may take in all.
-const loginTimeout = 30 * time.Second
+const (
+	// loginTimeout is how long a login may take in all.
+	loginTimeout = 30 * time.Second
+	// hastyTimeout is how long one may take that doesn't wait for features.
+	hastyTimeout = 12 * time.Second
+)
 
 // A link is a negotiated connection: logged in and bound, before presence.
 type link struct {
@@ -26,29 +30,46 @@ type link struct {
 	maxStanza int
 }
 
-// login connects, secures the connection, authenticates and binds a resource. Every
-// error is an ErrServer.
+// login connects, secures the connection, authenticates and binds a resource. It asks for what it will need before it has seen that there is such a
+// thing; with a server that can't take that, it tries once more and waits for the features. Every error is an ErrServer.
 func login(ctx context.Context, cfg *Config) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
+	hasty, stop := context.WithTimeout(ctx, hastyTimeout)
+	defer stop()
+	l, err := attempt(hasty, cfg, true)
+	if err == nil || ctx.Err() != nil || errors.Is(err, errFinal) {
+		return l, err
+	}
+	cfg.Log.Debug("log in again, more slowly", "err", err)
+	return attempt(ctx, cfg, false)
+}
+
+// errFinal is an error of a login that another one wouldn't mend.
+var errFinal = errors.New("no login")
+
+// attempt logs in; a hasty one asks before it has seen the features.
+func attempt(ctx context.Context, cfg *Config, hasty bool) (*link, error) {
 	list, err := targets(ctx, net.DefaultResolver, cfg.Server, cfg.Account)
 	if err != nil {
-		return nil, fail(ErrServer, "%s: %v", cfg.Account, err)
+		return nil, final(fail(ErrServer, "%s: %v", cfg.Account, err))
 	}
 	conn, at, err := connect(ctx, list)
 	if err != nil {
-		return nil, fail(ErrServer, "can't reach the xmpp server of %s: %v: check the network, or set xmpp.server", cfg.Account, err)
+		return nil, final(fail(ErrServer, "can't reach the xmpp server of %s: %v: check the network, or set xmpp.server", cfg.Account, err))
 	}
 	conn = quickAck(conn)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	l, err := negotiate(ctx, cfg, conn, at)
+	l, err := negotiate(ctx, cfg, conn, at, hasty)
 	if err != nil || !stop() {
 		_ = conn.Close()
 		switch {
 		case ctx.Err() != nil:
 			return nil, fail(ErrServer, "log in to %s as %s: no answer within %v", at.addr, cfg.Account, loginTimeout)
 		case errors.Is(err, ErrServer):
-			return nil, err
+			return nil, final(err)
+		case errors.Is(err, errFinal):
+			return nil, final(fail(ErrServer, "log in to %s as %s: %v", at.addr, cfg.Account, inWords(err)))
 		default:
 			return nil, fail(ErrServer, "log in to %s as %s: %v", at.addr, cfg.Account, inWords(err))
 		}
@@ -56,8 +77,11 @@ func login(ctx context.Context, cfg *Config) (*link, error) {
 	return l, nil
 }
 
-func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target) (*link, error) {
-	tlsConn, err := secure(ctx, cfg, conn, at)
+// final says that an error isn't for want of patience.
+func final(err error) error { return &failure{text: err.Error(), kinds: []error{err, errFinal}} }
+
+func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target, hasty bool) (*link, error) {
+	tlsConn, err := secure(ctx, cfg, conn, at, hasty)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +92,7 @@ func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target) (*lin
 	if err := authenticate(s, cfg, tlsConn.ConnectionState(), offered); err != nil {
 		return nil, err
 	}
-	s, offered, err = openStream(tlsConn, cfg.Account, true, bindRequest(cfg.Resource))
+	s, offered, err = request(tlsConn, cfg.Account, true, bindRequest(cfg.Resource), hasty)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +109,7 @@ func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target) (*lin
 
 // secure makes a TLS connection with a verified certificate, directly or by STARTTLS
 // (RFC 6120, 5). Nothing but the stream header and the request goes out before.
-func secure(ctx context.Context, cfg *Config, conn net.Conn, at target) (*tls.Conn, error) {
+func secure(ctx context.Context, cfg *Config, conn net.Conn, at target, hasty bool) (*tls.Conn, error) {
 	config := &tls.Config{
 		ServerName: cfg.Account.Domainpart(), RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12,
 		// Records of the size of our writes: Prosody's reads are tiled by them.
@@ -93,15 +117,30 @@ func secure(ctx context.Context, cfg *Config, conn net.Conn, at target) (*tls.Co
 	}
 	if at.directTLS {
 		config.NextProtos = []string{"xmpp-client"} // XEP-0368
-	} else if err := startTLS(conn, cfg.Account); err != nil {
+	} else if err := startTLS(conn, cfg.Account, hasty); err != nil {
 		return nil, err
 	}
 	tlsConn := tls.Client(conn, config)
-	return tlsConn, tlsConn.HandshakeContext(ctx)
+	if err := tlsConn.HandshakeContext(ctx); err != nil {
+		return nil, final(err)
+	}
+	return tlsConn, nil
 }
 
-func startTLS(conn net.Conn, account jid.JID) error {
-	s, offered, err := openStream(conn, account, false, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+// request opens a stream and asks for something: at once, or when the features have come.
+func request(conn net.Conn, account jid.JID, secure bool, what string, hasty bool) (*stream, *features, error) {
+	if hasty {
+		return openStream(conn, account, secure, what)
+	}
+	s, offered, err := openStream(conn, account, secure, "")
+	if err == nil {
+		_, err = fmt.Fprint(conn, what)
+	}
+	return s, offered, err
+}
+
+func startTLS(conn net.Conn, account jid.JID, hasty bool) error {
+	s, offered, err := request(conn, account, false, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", hasty)
 	if err != nil {
 		return err
 	}

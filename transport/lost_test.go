@@ -49,6 +49,11 @@ func newProxy(t *testing.T, to string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return forward(t, l, to)
+}
+
+// forward makes a proxy of what a listener accepts.
+func forward(t *testing.T, l net.Listener, to string) *proxy {
 	p := &proxy{Listener: l, to: to}
 	p.tasks.Go(p.accept)
 	t.Cleanup(func() {
