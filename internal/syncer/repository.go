@@ -57,10 +57,10 @@ func (s *Syncer) take(ctx context.Context, found Repository, total int) {
 		s.repos[found.UUID], s.dirs[found.Repo.Dir] = r, r
 	}
 	r.Repository, r.remotes = found, remotes
-	watch := !r.watched && (found.Settings.Sync || total <= maxWatchedIdle)
-	r.watched = r.watched || watch
+	r.watched = r.watched || found.Settings.Sync || total <= maxWatchedIdle
+	watch := r.watched
 	s.mu.Unlock()
-	if watch { // before the first look: nothing is missed in between
+	if watch { // before the first look: nothing is missed in between. Again each time: another folder may have taken the path.
 		if err := s.watcher.Add(found.Repo.Dir); err != nil {
 			s.cfg.Log.Warn("changes aren't seen", "repository", found.Name, "err", err)
 		}

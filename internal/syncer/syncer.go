@@ -20,8 +20,12 @@ import (
 	"mellium.im/xmpp/jid"
 )
 
-// maxTalks is how many conversations there are at once, over all peers.
-const maxTalks = 8
+const (
+	// maxTalks is how many conversations there are at once, over all peers.
+	maxTalks = 8
+	// startTimeout is how long Start waits for the first look at what is served.
+	startTimeout = 2 * time.Second
+)
 
 // A Repository is one that is served.
 type Repository struct {
@@ -100,8 +104,17 @@ func (s *Syncer) Start(ctx context.Context, pool *client.Pool, greet func(jid.JI
 	s.pool, s.greet = pool, greet
 	s.mu.Lock()
 	s.started = true
+	done := make(chan error, 1)
+	s.goLocked(func(running context.Context) { done <- s.Refresh(running) })
 	s.mu.Unlock()
-	return s.Refresh(ctx)
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(startTimeout): // there are many: the rest is found while we serve
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Close ends everything and waits for it. Pushes that run are cancelled.
