@@ -90,3 +90,21 @@ func TestSyncCommand(t *testing.T) {
 	daemon.stop()
 	fails(t, alice, clone, 4, "origin: not in sync with ", "sync")
 }
+
+// git sees that a clone and its remote are in step, whoever of the two had something new.
+func TestSyncTracksRemoteBranches(t *testing.T) {
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
+	bob := newOrigin(t, s, "Bob", "bob")
+	alice := newReplica(t, s, "Alice", "alice", bob)
+	tracked := func(id string) {
+		t.Helper()
+		await(t, "origin/main at "+id, func() bool { return alice.git(alice.proj, "rev-parse", "origin/main") == id })
+		if said := alice.git(alice.proj, "status", "--short", "--branch"); said != "## main...origin/main" {
+			t.Errorf("git status says %q", said)
+		}
+	}
+	tracked(alice.commit(alice.proj, "from-alice"))
+	id := bob.commit(bob.proj, "from-bob")
+	alice.at(t, "main", id)
+	tracked(id)
+}

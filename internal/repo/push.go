@@ -27,6 +27,7 @@ func isOurURL(url string) bool {
 // Pushed is what became of a push.
 type Pushed struct {
 	Taken    []Tip      // the other side has it: on the branch, or where it keeps what it can't put there
+	Moved    []Tip      // those of them that are on the branch, or are a tag
 	Rejected []Rejected // the other side doesn't take it
 	Output   []string   // what git, the helper, hooks and the other side have said, made fit for a log; not all if it is much
 }
@@ -108,7 +109,7 @@ func (p *pusher) push(ctx context.Context, self string, tips []Tip) error {
 	}
 	var failure string
 	report := lines{each: func(line string) {
-		from, rejected, ok := parsePushed(line)
+		from, to, rejected, ok := parsePushed(line)
 		t, mine := told[from]
 		switch {
 		case !ok || !mine:
@@ -120,6 +121,9 @@ func (p *pusher) push(ctx context.Context, self string, tips []Tip) error {
 			p.result.Rejected = append(p.result.Rejected, Rejected{t, rejected})
 		default:
 			p.result.Taken = append(p.result.Taken, t)
+			if to == from {
+				p.result.Moved = append(p.result.Moved, t)
+			}
 		}
 		delete(told, from)
 	}}

@@ -67,6 +67,9 @@ func TestPushTips(t *testing.T) {
 	if !slices.Equal(refs, taken) {
 		t.Errorf("taken are %v", refs)
 	}
+	if moved := slices.Sorted(slices.Values(refsOf(got.Moved))); !slices.Equal(moved, []string{"refs/heads/topic", "refs/tags/v2"}) {
+		t.Errorf("where they were pushed to are %v", moved)
+	}
 	if len(got.Rejected) != 1 || got.Rejected[0].Ref != "refs/tags/v1" || got.Rejected[0].Why != "[rejected] (already exists)" {
 		t.Errorf("rejected are %+v", got.Rejected)
 	}
@@ -172,21 +175,22 @@ func TestPushIsCutOff(t *testing.T) {
 }
 
 func TestParsePushed(t *testing.T) {
-	for line, want := range map[string][2]string{
-		"*\trefs/heads/a:refs/heads/a\t[new branch]":                {"refs/heads/a", ""},
-		" \trefs/heads/a:refs/heads/a\t1234..5678":                  {"refs/heads/a", ""},
-		"=\trefs/heads/a:refs/heads/a\t[up to date]":                {"refs/heads/a", ""},
-		"!\trefs/tags/v1:refs/tags/v1\t[rejected] (already exists)": {"refs/tags/v1", "[rejected] (already exists)"},
-		"!\trefs/heads/a:refs/heads/a\t[remote rejected] (a\x1bb)":  {"refs/heads/a", "[remote rejected] (a b)"},
+	for line, want := range map[string][3]string{
+		"*\trefs/heads/a:refs/heads/a\t[new branch]":                {"refs/heads/a", "refs/heads/a", ""},
+		" \trefs/heads/a:refs/heads/a\t1234..5678":                  {"refs/heads/a", "refs/heads/a", ""},
+		"=\trefs/heads/a:refs/heads/a\t[up to date]":                {"refs/heads/a", "refs/heads/a", ""},
+		"!\trefs/tags/v1:refs/tags/v1\t[rejected] (already exists)": {"refs/tags/v1", "refs/tags/v1", "[rejected] (already exists)"},
+		"!\trefs/heads/a:refs/heads/a\t[remote rejected] (a\x1bb)":  {"refs/heads/a", "refs/heads/a", "[remote rejected] (a b)"},
+		"*\trefs/heads/a:refs/synced/x/a\t[new reference]":          {"refs/heads/a", "refs/synced/x/a", ""},
 		"To xmpp::bob@example.org/proj":                             {},
 		"Done":                                                      {},
 		"":                                                          {},
 		"\t\t":                                                      {},
 		"!\trefs/heads/a\t[rejected]":                               {},
 	} {
-		from, rejected, ok := parsePushed(line)
-		if from != want[0] || rejected != want[1] || ok != (want[0] != "") {
-			t.Errorf("%q: %q, %q, %v", line, from, rejected, ok)
+		from, to, rejected, ok := parsePushed(line)
+		if from != want[0] || to != want[1] || rejected != want[2] || ok != (want[0] != "") {
+			t.Errorf("%q: %q, %q, %q, %v", line, from, to, rejected, ok)
 		}
 	}
 }

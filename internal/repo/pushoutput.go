@@ -11,19 +11,19 @@ const outputLimit = 64 << 10
 // remoteFailure begins git's word for a ref of which it doesn't know what has become.
 const remoteFailure = "[remote failure]"
 
-// parsePushed reads a line of `git push --porcelain` about a ref (git-push(1), OUTPUT): where it was pushed from, and why it was rejected,
+// parsePushed reads a line of `git push --porcelain` about a ref (git-push(1), OUTPUT): where it was pushed from and to, and why it was rejected,
 // "" if it wasn't.
-func parsePushed(line string) (from, rejected string, ok bool) {
+func parsePushed(line string) (from, to, rejected string, ok bool) {
 	flag, rest, _ := strings.Cut(line, "\t")
 	refs, summary, ok := strings.Cut(rest, "\t")
-	from, _, colon := strings.Cut(refs, ":")
+	from, to, colon := strings.Cut(refs, ":")
 	if !ok || !colon || len(flag) != 1 {
-		return "", "", false
+		return "", "", "", false
 	}
 	if flag == "!" {
 		rejected = plain(summary)
 	}
-	return from, rejected, true
+	return from, to, rejected, true
 }
 
 // keep adds a line to the output, if there is room, and returns what a log can take of it.

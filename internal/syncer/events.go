@@ -124,6 +124,7 @@ func (s *Syncer) Received(repository string, key peers.Key, client string) {
 	s.each(repository, key, client, func(l *link) {
 		l.promised(false)
 		s.settleLocked(l, true)
+		s.goLocked(func(ctx context.Context) { s.track(ctx, l) })
 	})
 }
 

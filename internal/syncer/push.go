@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/repo"
@@ -53,6 +54,7 @@ func (s *Syncer) push(ctx context.Context, l *link, refs map[string]bool) error 
 		return fmt.Errorf("push to %s: %w", p.To, err)
 	}
 	s.pushed(l, result)
+	s.track(ctx, l)
 	return nil
 }
 
@@ -70,5 +72,19 @@ func (s *Syncer) pushed(l *link, result *repo.Pushed) {
 	}
 	for _, t := range result.Rejected {
 		l.has[t.Ref] = t.ID
+	}
+	l.noteTheirs(result.Moved)
+}
+
+// track notes in git's remote-tracking branches where the branches of a remote are, as far as is known.
+func (s *Syncer) track(ctx context.Context, l *link) {
+	s.mu.Lock()
+	own, theirs := l.own, maps.Clone(l.theirs)
+	s.mu.Unlock()
+	if !own {
+		return
+	}
+	if err := l.repo.Repo.Track(ctx, l.remote, theirs); err != nil {
+		s.cfg.Log.Warn("remote-tracking branches not set", "repository", l.repo.Name, "remote", l.remote, "err", err)
 	}
 }

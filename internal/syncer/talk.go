@@ -64,6 +64,7 @@ func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[strin
 		return nil, err
 	}
 	s.talked(t, all)
+	s.track(ctx, l)
 	return t.wanted, nil
 }
 
