@@ -70,7 +70,7 @@ func (m *model) step() {
 }
 
 func (m *model) add() {
-	i := schedule.Initiation{Client: string(rune('a' + m.random.IntN(12))), Side: schedule.Side(m.random.IntN(3)), Replace: m.random.IntN(3) == 0}
+	i := schedule.Initiation{Client: string(rune('a' + m.random.IntN(12))), Side: schedule.Side(m.random.IntN(3))}
 	i.Owner = map[bool]string{true: "many", false: i.Client}[i.Client < "e"]
 	inSide, inLane := 0, 0
 	for _, w := range m.waiting {
@@ -81,23 +81,15 @@ func (m *model) add() {
 			}
 		}
 	}
-	replaces := slices.IndexFunc(m.waiting, func(w schedule.Entry) bool {
-		return i.Replace && w.Replace && w.Side == i.Side && w.Client == i.Client
-	})
-	t, replaced, err := m.s.Add(m.now, i)
+	t, err := m.s.Add(m.now, i)
 	e := schedule.Entry{Initiation: i, Ticket: t, Since: m.now}
 	switch {
-	case replaces >= 0:
-		if err != nil || replaced != m.waiting[replaces].Ticket {
-			m.t.Fatalf("replaced %d, want %d: %v", replaced, m.waiting[replaces].Ticket, err)
-		}
-		m.waiting[replaces] = e
 	case inSide >= m.limits.Waiting || inLane >= m.limits.WaitingPerClient:
 		if !errors.Is(err, schedule.ErrBusy) {
 			m.t.Fatalf("with %d and %d waiting: %v", inSide, inLane, err)
 		}
-	case err != nil || replaced != 0:
-		m.t.Fatalf("add: replaced %d, %v", replaced, err)
+	case err != nil:
+		m.t.Fatal(err)
 	default:
 		m.waiting = append(m.waiting, e)
 	}

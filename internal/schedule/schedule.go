@@ -46,10 +46,7 @@ type Initiation struct {
 	Client string // UUID of the repository on the other side, or whatever else tells clients apart
 	Owner  string // the key that the client belongs to: an owner of many clients can't take all that may run at once
 	Side   Side
-	// Replace lets a later initiation of this client and side take this one's place while it waits: all that it says
-	// is 'there is something to do'. Those that somebody waits for, as with an open stream, must not be replaced.
-	Replace bool
-	Name    string // for people: what it is about
+	Name   string // for people: what it is about
 }
 
 // An Entry is an initiation as it stands.
@@ -94,21 +91,12 @@ func New(limits Limits) *Scheduler {
 	return s
 }
 
-// Add takes in an initiation. It waits until [Scheduler.Next] names it. If it takes the place of one that waits, that one's ticket is
-// replaced, and void; otherwise replaced is 0. The error is [ErrBusy].
-func (s *Scheduler) Add(now time.Time, i Initiation) (t, replaced Ticket, err error) {
+// Add takes in an initiation. It waits until [Scheduler.Next] names it. The error is [ErrBusy].
+func (s *Scheduler) Add(now time.Time, i Initiation) (Ticket, error) {
 	state := &s.sides[i.Side]
 	l := state.lanes[i.Client]
-	if l != nil && i.Replace {
-		if at := slices.IndexFunc(l.waiting, func(e *Entry) bool { return e.Replace }); at >= 0 {
-			old := l.waiting[at]
-			delete(s.entries, old.Ticket)
-			l.waiting[at] = s.newEntry(now, i)
-			return l.waiting[at].Ticket, old.Ticket, nil
-		}
-	}
 	if state.waiting >= s.limits.Waiting || l != nil && len(l.waiting) >= s.limits.WaitingPerClient {
-		return 0, 0, ErrBusy
+		return 0, ErrBusy
 	}
 	if l == nil {
 		l = &lane{}
@@ -120,7 +108,7 @@ func (s *Scheduler) Add(now time.Time, i Initiation) (t, replaced Ticket, err er
 	e := s.newEntry(now, i)
 	l.waiting = append(l.waiting, e)
 	state.waiting++
-	return e.Ticket, 0, nil
+	return e.Ticket, nil
 }
 
 func (s *Scheduler) newEntry(now time.Time, i Initiation) *Entry {

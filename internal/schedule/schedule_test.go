@@ -21,9 +21,9 @@ func add(t *testing.T, s *schedule.Scheduler, i schedule.Initiation) schedule.Ti
 	if i.Owner == "" {
 		i.Owner = i.Client
 	}
-	ticket, replaced, err := s.Add(now, i)
-	if err != nil || replaced != 0 {
-		t.Fatalf("%+v: replaced %d, %v", i, replaced, err)
+	ticket, err := s.Add(now, i)
+	if err != nil {
+		t.Fatalf("%+v: %v", i, err)
 	}
 	return ticket
 }
@@ -95,34 +95,19 @@ func TestTurns(t *testing.T) {
 	mustRun(t, s, b2)
 }
 
-// A later one takes the place of one that says no more than 'there is something'; while one runs, one more may wait.
-func TestReplace(t *testing.T) {
-	s := schedule.New(limits(4))
-	ask := schedule.Initiation{Client: "a", Owner: "a", Side: schedule.Sending, Replace: true}
-	first := add(t, s, ask)
-	mustRun(t, s, first)
-	second := add(t, s, ask)
-	third, replaced, err := s.Add(now, ask)
-	if err != nil || replaced != second || s.Before(second) != -1 || s.Before(third) != 1 {
-		t.Errorf("ticket %d in the place of %d, %v", third, replaced, err)
-	}
-	s.Done(first)
-	mustRun(t, s, third)
-}
-
 func TestBusy(t *testing.T) {
 	s := schedule.New(limits(1))
 	mustRun(t, s, add(t, s, push("running")))
 	for range 5 {
 		add(t, s, push("a"))
 	}
-	if _, _, err := s.Add(now, push("a")); !errors.Is(err, schedule.ErrBusy) {
+	if _, err := s.Add(now, push("a")); !errors.Is(err, schedule.ErrBusy) {
 		t.Errorf("one too many of a client: %v", err)
 	}
 	for i := range 45 {
 		add(t, s, push(fmt.Sprint("client", i)))
 	}
-	if _, _, err := s.Add(now, push("z")); !errors.Is(err, schedule.ErrBusy) {
+	if _, err := s.Add(now, push("z")); !errors.Is(err, schedule.ErrBusy) {
 		t.Errorf("one too many: %v", err)
 	}
 	add(t, s, schedule.Initiation{Client: "z", Side: schedule.Fetching})

@@ -88,7 +88,7 @@ func (t *turns) enter(ctx context.Context, e entrant, tell func(before int) erro
 func (t *turns) add(e entrant) (schedule.Ticket, *waiter, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ticket, _, err := t.scheduler.Add(time.Now(), e.initiation())
+	ticket, err := t.scheduler.Add(time.Now(), e.initiation())
 	if err != nil {
 		return 0, nil, err
 	}
