@@ -31,7 +31,7 @@ func (m *Hello) check() error {
 		return errors.New("resource too long")
 	}
 	return errors.Join(checkText("software", m.Software, MaxNameChars),
-		checkText("label", m.Label, MaxNameChars), checkText("resource", m.Resource, 128))
+		checkText("label", m.Label, MaxNameChars), checkText("resource", m.Resource, 128), m.checkVouches())
 }
 
 func (m *Open) check() error {

@@ -58,6 +58,7 @@ const (
 	TypeNothingNeeded Type = 0x13
 	TypeAnnounce      Type = 0x14
 	TypeAnnounced     Type = 0x15
+	TypeShare         Type = 0x18
 	TypeLFSGet        Type = 0x20
 	TypeLFSPut        Type = 0x21
 	TypeLFSReady      Type = 0x22

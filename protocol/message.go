@@ -21,6 +21,9 @@ type Hello struct {
 	Resource string `cbor:"5,keyasint,omitempty"` // XMPP resource that the sender serves under, if it does
 	Invite   []byte `cbor:"6,keyasint,omitempty"` // secret of an invite to redeem, 16 bytes
 	Granted  string `cbor:"7,keyasint,omitempty"` // in the answer to an invite: UUID of the repository it opens
+	// Vouches are the sender's own other installations; all of them, each time.
+	Vouches []Vouch `cbor:"8,keyasint,omitempty"`
+	Shares  uint32  `cbor:"9,keyasint,omitempty"` // how many [Share] messages follow at once
 }
 
 // Open asks for one run of a service; it is the first message on a stream of its own.
@@ -122,6 +125,7 @@ func (*StartingPush) Type() Type  { return TypeStartingPush }
 func (*NothingNeeded) Type() Type { return TypeNothingNeeded }
 func (*Announce) Type() Type      { return TypeAnnounce }
 func (*Announced) Type() Type     { return TypeAnnounced }
+func (*Share) Type() Type         { return TypeShare }
 
 // newMessage returns an empty message of a type, or nil if the type is unknown.
 func newMessage(t Type) Message {
@@ -154,6 +158,8 @@ func newMessage(t Type) Message {
 		return &Announce{}
 	case TypeAnnounced:
 		return &Announced{}
+	case TypeShare:
+		return &Share{}
 	default:
 		return newLFSMessage(t)
 	}

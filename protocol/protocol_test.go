@@ -28,6 +28,12 @@ var golden = []struct {
 	{"hello", &protocol.Hello{Major: 1, Software: "x"}, "01000008 a3 0101 0200 036178"},
 	{"hello with invite", &protocol.Hello{Major: 1, Label: "al", Resource: "g", Invite: bytes.Repeat([]byte{7}, 16)},
 		"01000 01e a5 0101 0200 0462616c 056167 0650 07070707070707070707070707070707"},
+	{"hello with vouches", &protocol.Hello{Major: 1, Vouches: []protocol.Vouch{{Key: oid, Resource: resource, Label: "d"}}, Shares: 1},
+		"01000046 a4 0101 0200 0881 a3 015820" + hex.EncodeToString(oid) + "0274" + hex.EncodeToString([]byte(resource)) + "036164 0901"},
+	{"share", &protocol.Share{Entries: []protocol.Shared{shared}},
+		"1800006e a1 0181 a6 017824" + hex.EncodeToString([]byte(uuidA)) + "025820" + hex.EncodeToString(oid) + "0363614062" + "0474" + hex.EncodeToString([]byte(resource)) + "0502 066161"},
+	{"share of an address", &protocol.Share{Entries: []protocol.Shared{{Key: oid, Address: "a@b", Resource: resource, Pinned: true}}},
+		"18000044 a1 0181 a4 025820" + hex.EncodeToString(oid) + "0363614062" + "0474" + hex.EncodeToString([]byte(resource)) + "07f5"},
 	{"open", &protocol.Open{Service: protocol.ReceivePack, Repository: "proj", Client: uuidA, GitProtocol: 2},
 		"02000042 a4 0170 6769742d726563656976652d7061636b 026470726f6a 037824" + hex.EncodeToString([]byte(uuidA)) + "0402"},
 	{"accept", &protocol.Accept{Repository: uuidB, Name: "proj", Direct: true},
@@ -67,6 +73,19 @@ var golden = []struct {
 }
 
 var oid = bytes.Repeat([]byte{0xab}, protocol.OIDBytes)
+
+const resource = "git-0011223344556677"
+
+// shared is what all is right with; its key is as long as an oid.
+var shared = protocol.Shared{Repository: uuidA, Key: oid, Address: "a@b", Resource: resource, Access: protocol.MayWrite, Label: "a"}
+
+// vouches are n, each of another key.
+func vouches(n int) (list []protocol.Vouch) {
+	for i := range n {
+		list = append(list, protocol.Vouch{Key: append(bytes.Repeat([]byte{1}, 31), byte(i)), Resource: resource})
+	}
+	return list
+}
 
 func unhex(t testing.TB, s string) []byte {
 	t.Helper()
@@ -153,6 +172,8 @@ func TestRefusedFrames(t *testing.T) {
 		"lfs-put of too much":    {"2100002e a2 015820" + hex.EncodeToString(oid) + "021b0004000000000001", protocol.ErrMalformed},
 		"lfs-put of 2^64-1":      {"2100002e a2 015820" + hex.EncodeToString(oid) + "021bffffffffffffffff", protocol.ErrMalformed},
 		"lfs-put of -1":          {"21000026 a2 015820" + hex.EncodeToString(oid) + "0220", protocol.ErrMalformed},
+		"vouch without key":      {"0100000b a3 0101 0200 0881 a1 026161", protocol.ErrMalformed},
+		"share without key":      {"1800002b a1 0181 a1 017824" + hex.EncodeToString([]byte(uuidA)), protocol.ErrMalformed},
 		"lfs-ready far out":      {"2200000b a1 011b0004000000000001", protocol.ErrMalformed},
 	} {
 		_, err := protocol.NewReader(bytes.NewReader(unhex(t, c.hex))).Next()
@@ -168,43 +189,74 @@ func TestRefusedMessages(t *testing.T) {
 		change(m)
 		return m
 	}
+	vouch := func(change func(*protocol.Vouch)) protocol.Message {
+		list := vouches(2)
+		change(&list[1])
+		return &protocol.Hello{Major: 1, Vouches: list}
+	}
+	share := func(change func(*protocol.Shared)) protocol.Message {
+		entry := shared
+		change(&entry)
+		return &protocol.Share{Entries: []protocol.Shared{entry}}
+	}
 	for name, m := range map[string]protocol.Message{
-		"service":          open(func(m *protocol.Open) { m.Service = "git-shell" }),
-		"way up":           open(func(m *protocol.Open) { m.Repository = "a/../b" }),
-		"absolute":         open(func(m *protocol.Open) { m.Repository = "/etc" }),
-		"option":           open(func(m *protocol.Open) { m.Repository = "-x" }),
-		"backslash":        open(func(m *protocol.Open) { m.Repository = `a\b` }),
-		"newline":          open(func(m *protocol.Open) { m.Repository = "a\nb" }),
-		"nul":              open(func(m *protocol.Open) { m.Repository = "a\x00b" }),
-		"not utf-8":        open(func(m *protocol.Open) { m.Repository = "a\xff" }),
-		"too long":         open(func(m *protocol.Open) { m.Repository = strings.Repeat("a", 1025) }),
-		"push, no uuid":    open(func(m *protocol.Open) { m.Client = "" }),
-		"uuid":             open(func(m *protocol.Open) { m.Client = strings.ToUpper(uuidA) }),
-		"git protocol":     open(func(m *protocol.Open) { m.GitProtocol = 3 }),
-		"invite length":    &protocol.Hello{Major: 1, Invite: []byte{1}},
-		"label":            &protocol.Hello{Major: 1, Label: "a\x1b[31m"},
-		"granted":          &protocol.Hello{Major: 1, Granted: "proj"},
-		"text":             &protocol.Refuse{Code: protocol.CodeRefused, Text: "a\nb"},
-		"too many names":   &protocol.Refuse{Code: protocol.CodeAmbiguous, Names: make([]string, 65)},
-		"tip":              &protocol.CanPush{From: uuidA, To: uuidB, Tips: [][]byte{{1}}},
-		"ref without tip":  &protocol.CanPush{From: uuidA, To: uuidB, Refs: []string{"refs/heads/a"}},
-		"tip without ref":  &protocol.CanPush{From: uuidA, To: uuidB, Tips: [][]byte{oid[:20], oid[:20]}, Refs: []string{"refs/heads/a"}},
-		"ref elsewhere":    &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"../refs/heads/a"}},
-		"ref with a line":  &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/heads/a\nb"}},
-		"ref not utf-8":    &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/heads/\xff"}},
-		"ref too long":     &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/heads/" + strings.Repeat("a", 1024)}},
-		"too many refs":    &protocol.PushRequest{From: uuidA, To: uuidB, Refs: slices.Repeat([]string{"refs/a"}, 257)},
-		"announce, a path": &protocol.Announce{From: uuidA, Repository: "/a"},
-		"announce, uuid":   &protocol.Announce{From: "a"},
-		"pair":             &protocol.PushRequest{From: uuidA},
-		"data over limit":  protocol.Data(make([]byte, protocol.MaxDataBytes+1)),
-		"accept, no uuid":  &protocol.Accept{Name: "proj"},
-		"no exit status":   &protocol.Done{Status: 256},
-		"upload, no uuid":  &protocol.Open{Service: protocol.LFSUpload, Repository: "proj"},
-		"oid":              &protocol.LFSPut{OID: oid[1:]},
-		"oid too long":     &protocol.LFSPut{OID: append([]byte{0}, oid...)},
-		"offset":           &protocol.LFSGet{OID: oid, Offset: 1},
-		"resource control": &protocol.Hello{Major: 1, Resource: "a\u0000"},
+		"17 vouches":         &protocol.Hello{Major: 1, Vouches: vouches(17)},
+		"vouched twice":      vouch(func(v *protocol.Vouch) { v.Key[31] = 0 }),
+		"vouched short key":  vouch(func(v *protocol.Vouch) { v.Key = v.Key[1:] }),
+		"vouched resource":   vouch(func(v *protocol.Vouch) { v.Resource = "git-run-001122334455" }),
+		"vouched upper case": vouch(func(v *protocol.Vouch) { v.Resource = "git-00112233445566AA" }),
+		"vouched nowhere":    vouch(func(v *protocol.Vouch) { v.Resource = "" }),
+		"vouched label":      vouch(func(v *protocol.Vouch) { v.Label = "a\u202eb" }),
+		"five shares":        &protocol.Hello{Major: 1, Shares: 5},
+		"65 shared":          &protocol.Share{Entries: slices.Repeat([]protocol.Shared{shared}, 65)},
+		"shared name":        share(func(e *protocol.Shared) { e.Repository = "proj" }),
+		"shared key":         share(func(e *protocol.Shared) { e.Key = append([]byte{0}, oid...) }),
+		"shared full JID":    share(func(e *protocol.Shared) { e.Address = "a@b/c" }),
+		"shared domain":      share(func(e *protocol.Shared) { e.Address = "b" }),
+		"shared far":         share(func(e *protocol.Shared) { e.Address = "a@" + strings.Repeat("b", 255) }),
+		"shared resource":    share(func(e *protocol.Shared) { e.Resource = "x" }),
+		"shared none":        share(func(e *protocol.Shared) { e.Access = 0 }),
+		"shared for none":    share(func(e *protocol.Shared) { e.Repository = "" }),
+		"shared nothing":     share(func(e *protocol.Shared) { e.Repository, e.Access = "", 0 }),
+		"shared pin":         share(func(e *protocol.Shared) { e.Resource, e.Pinned = "", true }),
+		"shared too much":    share(func(e *protocol.Shared) { e.Access = 3 }),
+		"shared label":       share(func(e *protocol.Shared) { e.Label = strings.Repeat("a", 65) }),
+		"service":            open(func(m *protocol.Open) { m.Service = "git-shell" }),
+		"way up":             open(func(m *protocol.Open) { m.Repository = "a/../b" }),
+		"absolute":           open(func(m *protocol.Open) { m.Repository = "/etc" }),
+		"option":             open(func(m *protocol.Open) { m.Repository = "-x" }),
+		"backslash":          open(func(m *protocol.Open) { m.Repository = `a\b` }),
+		"newline":            open(func(m *protocol.Open) { m.Repository = "a\nb" }),
+		"nul":                open(func(m *protocol.Open) { m.Repository = "a\x00b" }),
+		"not utf-8":          open(func(m *protocol.Open) { m.Repository = "a\xff" }),
+		"too long":           open(func(m *protocol.Open) { m.Repository = strings.Repeat("a", 1025) }),
+		"push, no uuid":      open(func(m *protocol.Open) { m.Client = "" }),
+		"uuid":               open(func(m *protocol.Open) { m.Client = strings.ToUpper(uuidA) }),
+		"git protocol":       open(func(m *protocol.Open) { m.GitProtocol = 3 }),
+		"invite length":      &protocol.Hello{Major: 1, Invite: []byte{1}},
+		"label":              &protocol.Hello{Major: 1, Label: "a\x1b[31m"},
+		"granted":            &protocol.Hello{Major: 1, Granted: "proj"},
+		"text":               &protocol.Refuse{Code: protocol.CodeRefused, Text: "a\nb"},
+		"too many names":     &protocol.Refuse{Code: protocol.CodeAmbiguous, Names: make([]string, 65)},
+		"tip":                &protocol.CanPush{From: uuidA, To: uuidB, Tips: [][]byte{{1}}},
+		"ref without tip":    &protocol.CanPush{From: uuidA, To: uuidB, Refs: []string{"refs/heads/a"}},
+		"tip without ref":    &protocol.CanPush{From: uuidA, To: uuidB, Tips: [][]byte{oid[:20], oid[:20]}, Refs: []string{"refs/heads/a"}},
+		"ref elsewhere":      &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"../refs/heads/a"}},
+		"ref with a line":    &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/heads/a\nb"}},
+		"ref not utf-8":      &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/heads/\xff"}},
+		"ref too long":       &protocol.PushRequest{From: uuidA, To: uuidB, Refs: []string{"refs/heads/" + strings.Repeat("a", 1024)}},
+		"too many refs":      &protocol.PushRequest{From: uuidA, To: uuidB, Refs: slices.Repeat([]string{"refs/a"}, 257)},
+		"announce, a path":   &protocol.Announce{From: uuidA, Repository: "/a"},
+		"announce, uuid":     &protocol.Announce{From: "a"},
+		"pair":               &protocol.PushRequest{From: uuidA},
+		"data over limit":    protocol.Data(make([]byte, protocol.MaxDataBytes+1)),
+		"accept, no uuid":    &protocol.Accept{Name: "proj"},
+		"no exit status":     &protocol.Done{Status: 256},
+		"upload, no uuid":    &protocol.Open{Service: protocol.LFSUpload, Repository: "proj"},
+		"oid":                &protocol.LFSPut{OID: oid[1:]},
+		"oid too long":       &protocol.LFSPut{OID: append([]byte{0}, oid...)},
+		"offset":             &protocol.LFSGet{OID: oid, Offset: 1},
+		"resource control":   &protocol.Hello{Major: 1, Resource: "a\u0000"},
 	} {
 		if b, err := protocol.Append(nil, m); err == nil {
 			t.Errorf("%s: accepted as %x", name, b)
