@@ -82,8 +82,9 @@ func (s *Store) SetAccess(ctx context.Context, key Key, repoUUIDs []string, acce
 	})
 }
 
-// Remove forgets a peer: it may do nothing here any more, and the invite that
-// it came with doesn't let it in again.
+// Remove forgets a peer, and those whom only it vouched for: it may do nothing
+// here any more, and neither the invite that it came with nor anybody's word
+// lets it in again. A new invite does.
 func (s *Store) Remove(ctx context.Context, key Key) error {
 	return statefile.Lock(ctx, s.dir, func() error {
 		// Invites first: whatever happens in between, nothing is let in again.
@@ -93,11 +94,10 @@ func (s *Store) Remove(ctx context.Context, key Key) error {
 			return err
 		}
 		return s.peers.Update(func(l *peerList) error {
-			before := len(l.Peers)
-			l.Peers = slices.DeleteFunc(l.Peers, func(p Peer) bool { return p.Key == key })
-			if len(l.Peers) == before {
+			if l.find(key) == nil {
 				return ErrUnknownPeer
 			}
+			l.remove(key)
 			return nil
 		})
 	})
@@ -128,8 +128,12 @@ func (s *Store) BindUUID(ctx context.Context, key Key, clientUUID string) error 
 			return statefile.ErrUnchanged
 		}
 		p := l.find(key)
-		if len(p.UUIDs) >= maxUUIDsPerKey {
-			return fmt.Errorf("%w repositories of one key: %d", ErrTooMany, maxUUIDsPerKey)
+		most := maxUUIDsPerKey
+		if !p.known() {
+			most = maxUUIDsPerVouched
+		}
+		if len(p.UUIDs) >= most {
+			return fmt.Errorf("%w repositories of one key: %d", ErrTooMany, most)
 		}
 		p.UUIDs = append(p.UUIDs, id)
 		return nil

@@ -12,6 +12,7 @@
 package peers
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -34,6 +35,8 @@ func (k Key) String() string {
 
 // Public returns the key as crypto/ed25519 has it.
 func (k Key) Public() ed25519.PublicKey { return ed25519.PublicKey(k[:]) }
+
+func (k Key) compare(other Key) int { return bytes.Compare(k[:], other[:]) }
 
 // MarshalText returns the whole key (not the fingerprint) in unpadded base64.
 func (k Key) MarshalText() ([]byte, error) {

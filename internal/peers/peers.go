@@ -46,17 +46,27 @@ type Peer struct {
 	PinnedAddresses []string          `json:"pinnedAddresses,omitempty"`
 	Pinned          bool              `json:"-"` // it has pinned addresses
 	Resource        string            `json:"resource,omitempty"`
-	Grants          map[string]Access `json:"grants,omitempty"` // by the UUID of a repository here
+	Grants          map[string]Access `json:"grants,omitempty"` // of its own, by the UUID of a repository here
 	UUIDs           []string          `json:"uuids,omitempty"`  // of repositories there
+	// Clones are its repositories that are used with some here; noted of our own
+	// other machines only.
+	Clones []Clone `json:"clones,omitempty"`
 	// Serves are the UUIDs of repositories that it served to us, the oldest first.
 	Serves   []string  `json:"serves,omitempty"`
 	Added    time.Time `json:"added"`
 	LastSeen time.Time `json:"lastSeen,omitzero"`
+
+	// Vouches are what others say of it. What follows from them is in what the
+	// methods of a Store return, and not on disk: in Addresses,
+	// PinnedAddresses, Resource, Label, and here.
+	Vouches   []Vouch           `json:"vouches,omitempty"`
+	VouchedBy []Key             `json:"-"`
+	Access    map[string]Access `json:"-"` // what it may do, by the UUID of a repository here
 }
 
 // List returns all peers, in the order in which they were added.
 func (s *Store) List() ([]Peer, error) {
-	return s.selectPeers(func(*Peer) bool { return true })
+	return s.selectPeers(func(*peerList, *Peer) bool { return true })
 }
 
 // ByKey returns the peer with a key, or [ErrUnknownPeer].
@@ -69,22 +79,41 @@ func (s *Store) ByKey(key Key) (Peer, error) {
 	if p == nil {
 		return Peer{}, ErrUnknownPeer
 	}
-	return p.clone(), nil
+	return list.view(p), nil
 }
 
-// ByAddress returns the peers that were seen at or pinned to a bare JID.
+// ByAddress returns the peers that were seen at, pinned to or vouched for at a
+// bare JID.
 func (s *Store) ByAddress(address string) ([]Peer, error) {
-	return s.selectPeers(func(p *Peer) bool { return slices.Contains(p.Addresses, address) })
+	return s.selectPeers(func(_ *peerList, p *Peer) bool {
+		return slices.Contains(p.Addresses, address) || slices.ContainsFunc(p.Vouches, func(v Vouch) bool { return v.Address == address })
+	})
 }
 
 // Pinned returns the peers whose keys are expected at a bare JID, the one seen
 // last first.
 func (s *Store) Pinned(address string) ([]Peer, error) {
-	found, err := s.selectPeers(func(p *Peer) bool { return slices.Contains(p.PinnedAddresses, address) })
+	list, err := s.peers.Read()
+	if err != nil {
+		return nil, err
+	}
+	var found []Peer
+	for i := range list.Peers {
+		p := &list.Peers[i]
+		vouch := list.pinning(p, address)
+		switch {
+		case slices.Contains(p.PinnedAddresses, address):
+			found = append(found, list.view(p))
+		case vouch != nil:
+			view := list.view(p)
+			view.Resource = cmp.Or(p.Resource, vouch.Resource) // another voucher's word doesn't count at this address
+			found = append(found, view)
+		}
+	}
 	slices.SortStableFunc(found, func(a, b Peer) int {
 		return cmp.Or(b.LastSeen.Compare(a.LastSeen), b.Added.Compare(a.Added))
 	})
-	return found, err
+	return found, nil
 }
 
 // Find returns the one peer whose fingerprint begins with prefix, with or
@@ -95,7 +124,7 @@ func (s *Store) Find(prefix string) (Peer, error) {
 	if len(prefix) < minPrefixRunes {
 		return Peer{}, fmt.Errorf("%w: give at least %d characters of its key", ErrUnknownPeer, minPrefixRunes)
 	}
-	found, err := s.selectPeers(func(p *Peer) bool {
+	found, err := s.selectPeers(func(_ *peerList, p *Peer) bool {
 		return strings.HasPrefix(p.Key.String(), fingerprintPrefix+prefix)
 	})
 	switch {
@@ -121,20 +150,20 @@ func (s *Store) Access(key Key, repoUUID string) Access {
 		return None
 	}
 	if p := list.find(key); p != nil {
-		return p.Grants[repoUUID]
+		return list.access(p, repoUUID)
 	}
 	return None
 }
 
-func (s *Store) selectPeers(match func(*Peer) bool) ([]Peer, error) {
+func (s *Store) selectPeers(match func(*peerList, *Peer) bool) ([]Peer, error) {
 	list, err := s.peers.Read()
 	if err != nil {
 		return nil, err
 	}
 	var found []Peer
 	for i := range list.Peers {
-		if match(&list.Peers[i]) {
-			found = append(found, list.Peers[i].clone())
+		if p := &list.Peers[i]; match(list, p) {
+			found = append(found, list.view(p))
 		}
 	}
 	return found, nil
@@ -143,6 +172,8 @@ func (s *Store) selectPeers(match func(*Peer) bool) ([]Peer, error) {
 // peerList is the content of peers.json.
 type peerList struct {
 	Peers []Peer `json:"peers"`
+	// Removed are keys that nobody may vouch for: they were removed here.
+	Removed []Key `json:"removed,omitempty"`
 }
 
 func (l *peerList) find(key Key) *Peer {
@@ -155,55 +186,21 @@ func (l *peerList) find(key Key) *Peer {
 
 // add returns the peer with a key, a new one if there is none yet.
 func (l *peerList) add(key Key, now time.Time) (*Peer, error) {
+	l.Removed = slices.DeleteFunc(l.Removed, func(k Key) bool { return k == key })
 	if p := l.find(key); p != nil {
 		return p, nil
 	}
-	if len(l.Peers) >= maxPeers {
+	known := 0
+	for i := range l.Peers {
+		if p := &l.Peers[i]; p.known() || len(p.Vouches) == 0 {
+			known++
+		}
+	}
+	if known >= maxPeers {
 		return nil, fmt.Errorf("%w peers: %d", ErrTooMany, maxPeers)
 	}
 	l.Peers = append(l.Peers, Peer{Key: key, Added: now})
 	return &l.Peers[len(l.Peers)-1], nil
-}
-
-// check refuses a file that this program would not have written.
-func (l *peerList) Check() error {
-	keys := map[Key]bool{}
-	for _, p := range l.Peers {
-		if keys[p.Key] {
-			return fmt.Errorf("the key %s is there twice", p.Key)
-		}
-		keys[p.Key] = true
-		if err := p.check(); err != nil {
-			return fmt.Errorf("peer %s: %w", p.Key, err)
-		}
-	}
-	return nil
-}
-
-func (p *Peer) check() error {
-	if err := checkLabel(p.Label); err != nil {
-		return err
-	}
-	for _, a := range slices.Concat(p.Addresses, p.PinnedAddresses) {
-		if err := checkAddress(a); err != nil {
-			return err
-		}
-	}
-	for id := range p.Grants {
-		if c, err := canonicalUUID(id); err != nil || c != id {
-			return ErrBadUUID
-		}
-	}
-	for _, id := range slices.Concat(p.UUIDs, p.Serves) {
-		if c, err := canonicalUUID(id); err != nil || c != id {
-			return ErrBadUUID
-		}
-	}
-	if p.Resource != "" {
-		_, err := ResourceID(p.Resource)
-		return err
-	}
-	return nil
 }
 
 // clone returns a copy that shares nothing with p.
@@ -211,9 +208,10 @@ func (p *Peer) clone() Peer {
 	c := *p
 	c.Addresses = slices.Clone(p.Addresses)
 	c.PinnedAddresses = slices.Clone(p.PinnedAddresses)
-	c.Pinned = len(p.PinnedAddresses) > 0
 	c.UUIDs = slices.Clone(p.UUIDs)
 	c.Serves = slices.Clone(p.Serves)
+	c.Clones = slices.Clone(p.Clones)
 	c.Grants = maps.Clone(p.Grants)
+	c.Vouches = slices.Clone(p.Vouches)
 	return c
 }

@@ -7,8 +7,8 @@ import (
 	"git-remote-xmpp/internal/statefile"
 )
 
-// Grant returns what was decided for a key and the repository of a UUID here, and whether anything was. Unlike [Store.Access] it tells a refusal
-// from nothing.
+// Grant returns what was decided for a key and the repository of a UUID here, and whether anything was: for the key itself, or else for those who
+// vouch for it. Unlike [Store.Access] it tells a refusal from nothing.
 func (s *Store) Grant(key Key, repoUUID string) (access Access, decided bool) {
 	repoUUID, err := canonicalUUID(repoUUID)
 	if err != nil {
@@ -19,14 +19,14 @@ func (s *Store) Grant(key Key, repoUUID string) (access Access, decided bool) {
 		return None, false
 	}
 	if p := list.find(key); p != nil {
-		access, decided = p.Grants[repoUUID]
+		return list.decided(p, repoUUID)
 	}
-	return access, decided
+	return None, false
 }
 
 // ByUUID returns the peer that a repository's UUID is bound to, or [ErrUnknownPeer].
 func (s *Store) ByUUID(repoUUID string) (Peer, error) {
-	found, err := s.selectPeers(func(p *Peer) bool { return slices.Contains(p.UUIDs, repoUUID) })
+	found, err := s.selectPeers(func(_ *peerList, p *Peer) bool { return slices.Contains(p.UUIDs, repoUUID) })
 	if err != nil {
 		return Peer{}, err
 	}

@@ -34,7 +34,7 @@ func (l *peerList) newlyServed(key Key, address, id string, now time.Time) bool 
 	p := l.find(key)
 	return p == nil || !slices.Contains(p.Serves, id) || p.stale(address, now) ||
 		slices.ContainsFunc(l.Peers, func(other Peer) bool {
-			return other.Key != key && slices.Contains(other.PinnedAddresses, address) && !other.LastSeen.Before(p.LastSeen)
+			return other.Key != key && l.pinned(&other, address) && !other.LastSeen.Before(p.LastSeen)
 		})
 }
 

@@ -17,6 +17,10 @@ const remedy = "restore it from a copy, or remove it and pair again"
 // a Store of the same folder: a change that one makes is seen by the next call
 // in another. Reading costs two calls to stat as long as nothing changed.
 type Store struct {
+	// Self is the key of this installation: nobody can vouch for it here. It is
+	// set before the Store is used, if at all.
+	Self Key
+
 	dir     string
 	peers   statefile.Document[peerList]
 	invites statefile.Document[inviteList]
