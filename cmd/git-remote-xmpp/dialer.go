@@ -158,6 +158,16 @@ func (d *dialer) accepted(ctx context.Context, accept *protocol.Accept) {
 	}
 }
 
+// noteClone notes which repository of ours was used with the peer's, if the peer is another machine of ours.
+func (d *dialer) noteClone(ctx context.Context, accept *protocol.Accept, client string) {
+	if client == "" {
+		return
+	}
+	if err := d.store.NoteWent(ctx, d.target.Key, d.settings.Account.String(), accept.Repository, client); err != nil {
+		d.log.Warn("clone not noted", "err", err)
+	}
+}
+
 // choice says which peer was chosen, if there was a choice.
 func (d *dialer) choice() string {
 	if !d.search.Choice() {

@@ -53,6 +53,7 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	h.Accepted = func(ctx context.Context, accept *protocol.Accept) {
 		fmt.Fprint(std.err, d.choice())
 		d.accepted(ctx, accept)
+		d.noteClone(ctx, accept, h.Open.Client)
 	}
 	h.Dial = func(ctx context.Context, service protocol.Service, failure error) (tunnel.Stream, error) {
 		stream, err := d.dial(ctx, service, failure)

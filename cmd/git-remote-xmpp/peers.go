@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -43,7 +44,7 @@ func peersCommand(ctx context.Context, std stdio, args []string) error {
 	return s.listPeers(ctx, std, rest, asJSON)
 }
 
-// setPeer changes what a key may do, with one repository, or with all that it has a grant for; or what it is called.
+// setPeer changes what a key may do, with one repository, or with all that it was granted or may use by the word of others; or what it is called.
 func (s *setup) setPeer(ctx context.Context, args []string, access string, label *string) error {
 	if len(args) < 1 || len(args) > 2 || access == "" && (label == nil || len(args) == 2) {
 		return usagef("peers: set KEY --access read|write|none [REPO], or set KEY --label TEXT")
@@ -69,9 +70,7 @@ func (s *setup) setPeer(ctx context.Context, args []string, access string, label
 		}
 		ids = append(ids, id)
 	} else {
-		for id := range peer.Grants {
-			ids = append(ids, id)
-		}
+		ids = slices.Collect(maps.Keys(peer.Access))
 	}
 	if len(ids) == 0 {
 		return fmt.Errorf("%s has no access to any repository yet: name the repository", peer.Key)
@@ -104,7 +103,8 @@ type peerView struct {
 	Label     string                  `json:"label"`
 	Addresses []string                `json:"addresses"`
 	Pinned    bool                    `json:"pinned"`
-	Access    map[string]peers.Access `json:"access"` // by repository UUID
+	VouchedBy []string                `json:"vouchedBy"` // fingerprints of who says that it is another machine of theirs, or of a peer of ours
+	Access    map[string]peers.Access `json:"access"`    // by repository UUID
 	Clients   []string                `json:"clients"`
 	Serves    []string                `json:"serves"` // UUIDs of repositories there that we have reached
 	LastSeen  time.Time               `json:"lastSeen,omitzero"`
@@ -134,7 +134,7 @@ func (s *setup) listPeers(ctx context.Context, std stdio, repository []string, a
 		if err != nil {
 			return err
 		}
-		list = slices.DeleteFunc(list, func(p peers.Peer) bool { _, has := p.Grants[id]; return !has })
+		list = slices.DeleteFunc(list, func(p peers.Peer) bool { _, has := p.Access[id]; return !has })
 		invites = slices.DeleteFunc(invites, func(i peers.Invite) bool { return i.RepoUUID != id })
 	}
 	if asJSON {
@@ -150,7 +150,14 @@ func printPeersJSON(std stdio, self peers.Key, list []peers.Peer, invites []peer
 		Invites []inviteView `json:"invites"`
 	}{Key: self.String(), Peers: []peerView{}, Invites: []inviteView{}}
 	for _, p := range list {
-		view.Peers = append(view.Peers, peerView{Key: p.Key.String(), Label: p.Label, Addresses: p.Addresses, Pinned: p.Pinned, Access: p.Grants, Clients: p.UUIDs, Serves: p.Serves, LastSeen: p.LastSeen})
+		vouchedBy := []string{}
+		for _, by := range p.VouchedBy {
+			vouchedBy = append(vouchedBy, by.String())
+		}
+		view.Peers = append(view.Peers, peerView{
+			Key: p.Key.String(), Label: p.Label, Addresses: p.Addresses, Pinned: p.Pinned, VouchedBy: vouchedBy, Access: p.Access,
+			Clients: p.UUIDs, Serves: p.Serves, LastSeen: p.LastSeen,
+		})
 	}
 	for _, i := range invites {
 		view.Invites = append(view.Invites, inviteView{i.RepoName, i.RepoUUID, i.Access, i.Label, i.Expires})
@@ -164,7 +171,7 @@ func printPeers(std stdio, self peers.Key, list []peers.Peer, invites []peers.In
 	w := tabwriter.NewWriter(std.out, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(w, "this installation:\t%s\n", self)
 	for _, p := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Key, p.Label, strings.Join(p.Addresses, ","), accessText(p))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Key, p.Label, strings.Join(p.Addresses, ","), accessText(p, list))
 	}
 	for _, i := range invites {
 		fmt.Fprintf(w, "open invite\t%s\t%s %s\tuntil %s\n", i.Label, i.Access, i.RepoName, i.Expires.Local().Format(time.DateTime))
@@ -172,10 +179,23 @@ func printPeers(std stdio, self peers.Key, list []peers.Peer, invites []peers.In
 	return w.Flush()
 }
 
-// accessText is what a peer may do here, and whether we connect to it.
-func accessText(p peers.Peer) string {
+// vouchers are those who brought a peer here.
+func vouchers(p peers.Peer, list []peers.Peer) string {
+	var names []string
+	for _, by := range p.VouchedBy {
+		label := ""
+		if i := slices.IndexFunc(list, func(p peers.Peer) bool { return p.Key == by }); i >= 0 {
+			label = list[i].Label
+		}
+		names = append(names, who(label, by.String()))
+	}
+	return strings.Join(names, " and ")
+}
+
+// accessText is what a peer may do here, whether we connect to it, and who brought it here.
+func accessText(p peers.Peer, list []peers.Peer) string {
 	count := make(map[peers.Access]int)
-	for _, a := range p.Grants {
+	for _, a := range p.Access {
 		count[a]++
 	}
 	var parts []string
@@ -189,6 +209,9 @@ func accessText(p peers.Peer) string {
 	}
 	if n := len(p.Serves); n > 0 {
 		parts = append(parts, fmt.Sprintf("serves: %d", n))
+	}
+	if len(p.VouchedBy) > 0 {
+		parts = append(parts, "vouched for by "+vouchers(p, list))
 	}
 	return strings.Join(parts, ", ")
 }

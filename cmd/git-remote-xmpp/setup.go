@@ -70,6 +70,7 @@ func load(ctx context.Context, std stdio, checks ...func(config.Settings) error)
 		return nil, err
 	}
 	s.store = peers.Open(s.dirs.Data)
+	s.store.Self = s.identity.Key
 	if err := s.store.Check(); err != nil {
 		return nil, err
 	}

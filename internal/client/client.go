@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/vouch"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
@@ -50,6 +51,7 @@ type Session struct {
 	answers *protocol.Reader // of what comes on it
 	hello   chan struct{}    // closed when the peer's hello has come, or never will
 	theirs  *protocol.Hello  // the peer's, then
+	said    vouch.Said       // with it
 	talking chan struct{}    // a slot for the one conversation
 	tasks   sync.WaitGroup
 
@@ -77,14 +79,14 @@ func Connect(ctx context.Context, o Options, target Target) (*Session, error) {
 	s := &Session{conn: conn, hello: make(chan struct{}), talking: make(chan struct{}, 1)}
 	s.control, err = conn.OpenStream(ctx)
 	if err == nil {
-		err = protocol.Write(s.control, hello)
+		err = o.side(target).Greet(s.control, hello)
 	}
 	if err != nil {
 		s.Close()
 		return nil, conn.Explain(err)
 	}
 	s.answers = protocol.NewReader(s.control)
-	s.tasks.Go(s.readHello)
+	s.tasks.Go(func() { s.greeted(ctx, o, target) })
 	if target.secret == nil {
 		return s, nil
 	}
@@ -96,6 +98,7 @@ func Connect(ctx context.Context, o Options, target Target) (*Session, error) {
 		s.Close()
 		return nil, fmt.Errorf("keep the key of %s: %w", o.Address, err)
 	}
+	s.heed(ctx, o, target)
 	return s, nil
 }
 
@@ -117,6 +120,9 @@ func (s *Session) readHello() {
 		case *protocol.Hello:
 			if m.Major == protocol.Major {
 				s.theirs = m
+				if s.said, err = vouch.Read(m, s.answers); err != nil {
+					s.fail(s.conn.Explain(err))
+				}
 				return
 			}
 			s.fail(versionError(m.Major))

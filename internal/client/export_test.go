@@ -8,3 +8,9 @@ func NewImpatientPool(o Options, keepFor time.Duration) *Pool {
 	p.keepFor = keepFor
 	return p
 }
+
+// RenewAfter has connections take new streams for less time than others.
+func (p *Pool) RenewAfter(d time.Duration) { p.renew = d }
+
+// AwaitHello waits until the peer's hello has come, and what it says of others, or never will.
+func (s *Session) AwaitHello() { <-s.hello }

@@ -20,6 +20,8 @@ const (
 	// keepFor is how long a connection without a stream is kept: less than on the serving side, so that it isn't closed there just when
 	// it is used again.
 	keepFor = 50 * time.Second
+	// renewAfter is how long a connection takes new streams: hellos say what each side says of others, and that changes.
+	renewAfter = 5 * time.Minute
 )
 
 // ErrBusy says that a pool has as many connections as it may.
@@ -29,6 +31,7 @@ var ErrBusy = errors.New("too many connections")
 type Pool struct {
 	options Options
 	keepFor time.Duration
+	renew   time.Duration   // renewAfter
 	running context.Context // of its connections
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup // one for each connection
@@ -39,7 +42,7 @@ type Pool struct {
 
 // NewPool returns a pool whose connections are made as o says; its address doesn't count.
 func NewPool(o Options) *Pool {
-	p := &Pool{options: o, keepFor: keepFor}
+	p := &Pool{options: o, keepFor: keepFor, renew: renewAfter}
 	p.running, p.stop = context.WithCancel(context.Background())
 	return p
 }
@@ -103,9 +106,9 @@ func (p *Pool) take(address jid.JID, key peers.Key) (c *pooled, reused bool, err
 	for _, other := range slices.Clone(p.conns) {
 		switch {
 		case !other.address.Equal(address) || other.target.Key != key:
-		case other.streams == 0 && other.isReady() && !other.usable(p.keepFor):
+		case other.streams == 0 && other.isReady() && !other.usable(p):
 			p.dropLocked(other) // a peer that went away may come back, but not to the same connection
-		case other.usable(p.keepFor) && (c == nil || other.streams < c.streams):
+		case other.usable(p) && (c == nil || other.streams < c.streams):
 			c = other
 		}
 	}

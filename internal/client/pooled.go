@@ -42,14 +42,14 @@ func (c *pooled) alive() bool {
 }
 
 // usable tells whether one more stream may go over a connection, or will when it is there.
-func (c *pooled) usable(keepFor time.Duration) bool {
+func (c *pooled) usable(p *Pool) bool {
 	switch {
 	case c.streams >= maxShared:
 		return false
 	case !c.isReady():
 		return true
 	}
-	return c.alive() && (c.streams > 0 || time.Since(c.since) <= keepFor)
+	return c.alive() && time.Since(c.made) <= p.renew && (c.streams > 0 || time.Since(c.since) <= p.keepFor)
 }
 
 func (c *pooled) open(ctx context.Context) (*Stream, error) {

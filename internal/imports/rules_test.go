@@ -65,6 +65,13 @@ var rules = []rule{
 		why:     "it carries objects between a stream and a folder, and knows neither peers nor git",
 	},
 	{
+		pkg:     "./internal/vouch",
+		uses:    []string{"./internal/peers", "./protocol"},
+		imports: []string{"os/...", "net/...", "syscall"},
+		reaches: []string{"./transport", "github.com/quic-go/...", "github.com/go-git/...", "gosrc.io/..."},
+		why:     "both ends of a connection say the same of third ones, whatever carries it",
+	},
+	{
 		pkg:     "./internal/agent",
 		uses:    []string{"./internal/client", "./protocol", "./transport"},
 		imports: []string{"os/exec", "github.com/quic-go/...", "gosrc.io/..."},
@@ -75,14 +82,7 @@ var rules = []rule{
 		pkg:     "./internal/serve",
 		uses:    []string{anything},
 		imports: []string{"./chunk", "./internal/helper", "./internal/xmppserver", "github.com/quic-go/...", "gosrc.io/..."},
-		why:     "it serves streams: no stanzas, no packets; of the asking side it knows whom to tell what peers have said",
-	},
-	{
-		pkg:     "./internal/syncer",
-		uses:    []string{anything},
-		imports: []string{"os/exec", "net/...", "./chunk", "./internal/helper", "./internal/xmppserver", "github.com/quic-go/...", "gosrc.io/..."},
-		reaches: []string{"./internal/serve"},
-		why:     "it has conversations and has pushes run, and knows neither stanzas nor how git is run",
+		why:     "it serves streams: no stanzas, no packets, and no part of the asking side",
 	},
 	{
 		pkg:     "./internal/repo",

@@ -160,12 +160,23 @@ type guest struct {
 func (w *world) guest(user string, grants map[string]peers.Access) *guest {
 	w.t.Helper()
 	cfg := w.config(user)
+	for name, access := range grants {
+		w.introduce(keyOf(cfg), cfg.Account.String(), w.repos[name].UUID, access)
+	}
+	return w.connect(cfg)
+}
+
+// keyOf is the public key of a configuration's identity.
+func keyOf(cfg transport.Config) peers.Key {
 	key, _ := peers.KeyOf(cfg.Identity.Public().(ed25519.PublicKey))
+	return key
+}
+
+// connect connects to bob's serve.
+func (w *world) connect(cfg transport.Config) *guest {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
 	defer cancel()
-	for name, access := range grants {
-		w.introduce(key, cfg.Account.String(), w.repos[name].UUID, access)
-	}
 	conn, err := w.endpoint(cfg).Dial(ctx, w.bob.JID(), w.bobKey, nil)
 	if err != nil {
 		w.t.Fatal(err)

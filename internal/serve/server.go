@@ -199,11 +199,12 @@ func (s *Server) greet(ctx context.Context, conn *transport.Conn) (*client, erro
 	}
 	ours := &protocol.Hello{Major: protocol.Major, Minor: protocol.Minor, Software: s.Software, Resource: s.Resource}
 	c, err := s.identify(ctx, conn, hello)
-	if c != nil {
+	switch {
+	case err == nil:
 		c.control, c.messages = control, messages
 		ours.Granted = c.granted
-	}
-	if err == nil || errors.Is(err, protocol.CodeVersion) {
+		err = s.greetBack(ctx, c, hello, ours)
+	case errors.Is(err, protocol.CodeVersion):
 		err = errors.Join(err, protocol.Write(control, ours))
 	}
 	var refusal *protocol.Refuse

@@ -97,6 +97,7 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 		if err != nil {
 			return nil, err
 		}
+		v.noteClone(ctx, open, entry.UUID)
 	}
 	label := v.client.peer.Label
 	if label == "" {
