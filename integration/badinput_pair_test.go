@@ -122,19 +122,27 @@ func (p *pair) labelled(t *testing.T, label string) string {
 type peerOutput struct {
 	Key, Label string
 	Pinned     bool
+	VouchedBy  []string
+	Access     map[string]string
+}
+
+// peers are all that a home knows.
+func (h *home) peers() []peerOutput {
+	h.t.Helper()
+	var list struct{ Peers []peerOutput }
+	if err := json.Unmarshal([]byte(h.xmpp(h.dir, "peers", "--json")), &list); err != nil {
+		h.t.Fatal(err)
+	}
+	return list.Peers
 }
 
 // peer is the first that a home knows and that is as it should be.
 func (h *home) peer(t *testing.T, is func(peerOutput) bool) peerOutput {
 	t.Helper()
-	var list struct{ Peers []peerOutput }
-	output := h.xmpp(h.dir, "peers", "--json")
-	if err := json.Unmarshal([]byte(output), &list); err != nil {
-		t.Fatal(err)
-	}
-	i := slices.IndexFunc(list.Peers, is)
+	list := h.in(t).peers()
+	i := slices.IndexFunc(list, is)
 	if i < 0 {
-		t.Fatalf("no such peer among %s", output)
+		t.Fatalf("no such peer among %+v", list)
 	}
-	return list.Peers[i]
+	return list[i]
 }
