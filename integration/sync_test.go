@@ -17,7 +17,7 @@ type replica struct {
 }
 
 // newOrigin makes the first repository.
-func newOrigin(t *testing.T, s *testserver.Server, label, user string) *replica {
+func newOrigin(t testing.TB, s *testserver.Server, label, user string) *replica {
 	t.Helper()
 	r := &replica{home: newHome(t, s, label, user)}
 	r.proj = r.newRepo("proj")
@@ -27,7 +27,7 @@ func newOrigin(t *testing.T, s *testserver.Server, label, user string) *replica 
 }
 
 // newReplica makes one more, by an invite from another.
-func newReplica(t *testing.T, s *testserver.Server, label, user string, from *replica) *replica {
+func newReplica(t testing.TB, s *testserver.Server, label, user string, from *replica) *replica {
 	t.Helper()
 	r := &replica{home: newHome(t, s, label, user)}
 	r.proj = filepath.Join(r.dir, "proj")
