@@ -25,6 +25,7 @@ func (s *Syncer) push(ctx context.Context, l *link, refs map[string]bool) error 
 	}
 	s.mu.Lock()
 	p := Push{Repository: l.repo.Repository, Client: l.client, Peer: peer, To: l.to.String()}
+	address := l.to.Bare()
 	s.mu.Unlock()
 	leave, err := s.cfg.Turn(ctx, p)
 	if err != nil {
@@ -44,7 +45,7 @@ func (s *Syncer) push(ctx context.Context, l *link, refs map[string]bool) error 
 	if len(tips) == 0 {
 		return nil
 	}
-	url := config.Remote{Address: l.to.Bare(), Repo: p.Client}.String()
+	url := config.Remote{Address: address, Repo: p.Client}.String()
 	environ := []string{EnvPeer + "=" + l.key.String()}
 	if p.Repository.Settings.Integrate == config.IntegrateMerge && s.mayWrite(l.key, p.Repository.UUID) {
 		environ = append(environ, EnvMerges+"=1")
@@ -60,7 +61,7 @@ func (s *Syncer) push(ctx context.Context, l *link, refs map[string]bool) error 
 
 // pushed notes what the peer has now, or won't take.
 func (s *Syncer) pushed(l *link, result *repo.Pushed) {
-	log := s.cfg.Log.With("repository", l.repo.Name, "peer", l.to.String())
+	log := s.logOf(l)
 	for _, r := range result.Rejected {
 		log.Warn("not taken", "ref", r.Ref, "why", r.Why)
 	}

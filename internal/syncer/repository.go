@@ -22,12 +22,12 @@ const (
 
 // A repository is one that is served, with what it is kept in step with.
 type repository struct {
-	Repository
-	watched bool
-	manual  int                  // how many syncs were asked for and have not ended
-	remotes []remote             // by way of XMPP
-	links   map[linkID]*link     // to be kept in step with, or asked
-	out     map[string]time.Time // remotes that are out of sync, since when
+	Repository // but for the settings as it was found: read without the lock
+	watched    bool
+	manual     int                  // how many syncs were asked for and have not ended
+	remotes    []remote             // by way of XMPP
+	links      map[linkID]*link     // to be kept in step with, or asked
+	out        map[string]time.Time // remotes that are out of sync, since when
 
 	working  chan struct{} // a slot for whoever looks at it
 	touched  time.Time     // when the last change was told
@@ -49,14 +49,14 @@ func (s *Syncer) take(ctx context.Context, found Repository, total int) {
 	remotes := s.remotes(ctx, found.Repo)
 	s.mu.Lock()
 	r := s.repos[found.UUID]
-	if r == nil || r.Repo.Dir != found.Repo.Dir {
+	if r == nil || r.Repo.Dir != found.Repo.Dir || r.Name != found.Name {
 		if r != nil {
 			s.dropLocked(r)
 		}
-		r = &repository{links: make(map[linkID]*link), out: make(map[string]time.Time), working: make(chan struct{}, 1)}
+		r = &repository{Repository: found, links: make(map[linkID]*link), out: make(map[string]time.Time), working: make(chan struct{}, 1)}
 		s.repos[found.UUID], s.dirs[found.Repo.Dir] = r, r
 	}
-	r.Repository, r.remotes = found, remotes
+	r.Settings, r.remotes = found.Settings, remotes
 	r.watched = r.watched || found.Settings.Sync || total <= maxWatchedIdle
 	watch := r.watched
 	s.mu.Unlock()

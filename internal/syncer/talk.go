@@ -41,12 +41,12 @@ func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[strin
 	s.mu.Lock()
 	t := &talk{syncer: s, link: l, work: work, client: l.client}
 	t.tips = l.unknown(all)
-	told := l.told
+	told, address := l.told, l.to.Bare()
 	s.mu.Unlock()
 	if work.ask { // what it has been told may be long ago
 		t.tips = all
 	}
-	err = s.pool.Converse(ctx, l.to.Bare(), l.key, func(c *client.Conversation) error {
+	err = s.pool.Converse(ctx, address, l.key, func(c *client.Conversation) error {
 		t.wanted, t.theirs, t.needed = make(map[string]bool), nil, false
 		if l.own && !(told && t.client != "") {
 			if err := t.announce(c); err != nil {

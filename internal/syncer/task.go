@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -62,7 +63,7 @@ func (s *Syncer) attend(ctx context.Context, l *link) {
 
 // do does some work with a link. What is left of it after a failure is returned.
 func (s *Syncer) do(ctx context.Context, l *link, work todo) (left todo, err error) {
-	log := s.cfg.Log.With("repository", l.repo.Name, "peer", l.to.String())
+	log := s.logOf(l)
 	if work.offer || work.ask {
 		wanted, err := s.talk(ctx, l, work)
 		if err != nil {
@@ -80,6 +81,13 @@ func (s *Syncer) do(ctx context.Context, l *link, work todo) (left todo, err err
 		return todo{offer: true, push: work.push}, err
 	}
 	return todo{}, nil
+}
+
+// logOf is the log for what concerns a link.
+func (s *Syncer) logOf(l *link) *slog.Logger {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Log.With("repository", l.repo.Name, "peer", l.to.String())
 }
 
 // retryLocked decides when a link that failed is tried again: a peer that isn't there, or refuses, when something happens there or here,
