@@ -103,7 +103,8 @@ func (t *talk) ask(ctx context.Context, c *client.Conversation) error {
 		case *protocol.NothingNeeded:
 			more = false
 		case *protocol.CanPush:
-			if m.From != t.client || m.To != t.link.repo.UUID || len(m.Refs) != len(m.Tips) || len(t.theirs)+len(m.Refs) > maxOffered {
+			empty := len(m.Refs) == 0 // of such there could be any number
+			if m.From != t.client || m.To != t.link.repo.UUID || len(m.Refs) != len(m.Tips) || empty || len(t.theirs)+len(m.Refs) > maxOffered {
 				return c.Unexpected(m)
 			}
 			offers, more = append(offers, m), m.More
