@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -167,6 +168,19 @@ func (s *Syncer) announced(repository string) map[linkID]*link {
 
 func (s *Syncer) mayRead(key peers.Key, repository string) bool {
 	return s.cfg.Store.Access(key, repository) >= peers.Read || s.Trusts(key, repository)
+}
+
+var errMayNot = errors.New("it isn't known here any more, or may not read the repository")
+
+// check refuses to tell a peer anything that isn't to know it, now that it is its turn.
+func (s *Syncer) check(l *link) error {
+	s.mu.Lock()
+	gone := l.gone
+	s.mu.Unlock()
+	if gone || !s.mayRead(l.key, l.repo.UUID) {
+		return errMayNot
+	}
+	return nil
 }
 
 func (s *Syncer) mayWrite(key peers.Key, repository string) bool {

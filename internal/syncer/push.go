@@ -32,6 +32,9 @@ func (s *Syncer) push(ctx context.Context, l *link, refs map[string]bool) error 
 		return err
 	}
 	defer leave()
+	if err := s.check(l); err != nil {
+		return err
+	}
 	all, err := p.Repository.Repo.Tips(ctx)
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func (s *Syncer) take(ctx context.Context, found Repository, total int) {
 		r = &repository{Repository: found, links: make(map[linkID]*link), out: make(map[string]time.Time), working: make(chan struct{}, 1)}
 		s.repos[found.UUID], s.dirs[found.Repo.Dir] = r, r
 	}
-	r.Settings, r.remotes = found.Settings, remotes
+	s.setLocked(r, found.Settings, remotes)
 	r.watched = r.watched || found.Settings.Sync || total <= maxWatchedIdle
 	watch := r.watched
 	s.mu.Unlock()
@@ -145,7 +145,7 @@ func (s *Syncer) scan(ctx context.Context, r *repository) {
 	}
 	remotes := s.remotes(ctx, r.Repo)
 	s.mu.Lock()
-	r.Settings, r.remotes = settings, remotes
+	s.setLocked(r, settings, remotes)
 	s.mu.Unlock()
 	s.connect(r)
 	if !settings.Sync {
@@ -164,6 +164,18 @@ func (s *Syncer) scan(ctx context.Context, r *repository) {
 			l.todo.offer = true
 			s.startLocked(l)
 		}
+	}
+}
+
+// setLocked notes what is set now. When a repository begins to be kept in step everybody is asked. s.mu is held.
+func (s *Syncer) setLocked(r *repository, settings config.Settings, remotes []remote) {
+	begins := settings.Sync && !r.Settings.Sync
+	r.Settings, r.remotes = settings, remotes
+	if !begins {
+		return
+	}
+	for _, l := range r.links {
+		s.outLocked(l)
 	}
 }
 

@@ -34,6 +34,9 @@ func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[strin
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	if err := s.check(l); err != nil {
+		return nil, err
+	}
 	all, err := l.repo.Repo.Tips(ctx)
 	if err != nil {
 		return nil, err

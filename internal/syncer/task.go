@@ -32,6 +32,9 @@ func (s *Syncer) startLocked(l *link) {
 func (s *Syncer) attend(ctx context.Context, l *link) {
 	for {
 		s.mu.Lock()
+		if !l.repo.active() { // not any more
+			l.todo.offer, l.todo.ask = false, false
+		}
 		work := l.todo
 		if work.empty() || l.gone || ctx.Err() != nil {
 			l.running = false
@@ -46,7 +49,9 @@ func (s *Syncer) attend(ctx context.Context, l *link) {
 		s.mu.Lock()
 		l.failure = err
 		if err != nil {
-			l.todo.merge(left)
+			if !errors.Is(err, errMayNot) {
+				l.todo.merge(left)
+			}
 			l.running = false
 			s.retryLocked(ctx, l, err)
 		} else {
