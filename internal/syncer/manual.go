@@ -24,11 +24,16 @@ var (
 	// ErrNotServed says that a repository isn't among those that are served.
 	ErrNotServed = errors.New("it isn't served here")
 	errNoPush    = errors.New("it promised a push that didn't come in time")
+	// errNotRunning is for who asks before Start or after Close.
+	errNotRunning = errors.New("serve is starting or stopping")
 )
 
 // Sync asks every client of a repository's remotes, or of those named, to push to us, offers what there is, and waits until all that is done. The error
 // is an [ErrNotServed], or says which remote there isn't.
 func (s *Syncer) Sync(ctx context.Context, repository string, remotes []string) ([]Outcome, error) {
+	if !s.isStarted() {
+		return nil, errNotRunning
+	}
 	if err := s.Refresh(ctx); err != nil {
 		return nil, err
 	}
@@ -85,7 +90,7 @@ func (s *Syncer) awaitLocked(ctx context.Context, links []*link) error {
 			return context.Cause(ctx)
 		}
 		if s.running.Err() != nil {
-			return errors.New("serve is stopping")
+			return errNotRunning
 		}
 	}
 }

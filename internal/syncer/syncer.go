@@ -129,6 +129,12 @@ func (s *Syncer) Close() {
 	s.tasks.Wait()
 }
 
+func (s *Syncer) isStarted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
+}
+
 // goLocked begins a task, if there is still time for it. s.mu is held.
 func (s *Syncer) goLocked(task func(ctx context.Context)) bool {
 	if !s.started {
