@@ -82,7 +82,14 @@ var rules = []rule{
 		pkg:     "./internal/serve",
 		uses:    []string{anything},
 		imports: []string{"./chunk", "./internal/helper", "./internal/xmppserver", "github.com/quic-go/...", "gosrc.io/..."},
-		why:     "it serves streams: no stanzas, no packets, and no part of the asking side",
+		why:     "it serves streams: no stanzas, no packets; of the asking side it knows whom to tell what peers have said",
+	},
+	{
+		pkg:     "./internal/syncer",
+		uses:    []string{anything},
+		imports: []string{"os/exec", "net/...", "./chunk", "./internal/helper", "./internal/xmppserver", "github.com/quic-go/...", "gosrc.io/..."},
+		reaches: []string{"./internal/serve"},
+		why:     "it has conversations and has pushes run, and knows neither stanzas nor how git is run",
 	},
 	{
 		pkg:     "./internal/repo",
