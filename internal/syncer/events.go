@@ -106,7 +106,7 @@ func (s *Syncer) Requested(repository string, key peers.Key, client string, refs
 	}
 	done := false
 	s.each(repository, key, client, func(l *link) {
-		if !done && l.client == client { // one of them pushes
+		if !done && l.client == client && len(l.todo.push)+len(refs) <= maxOffered { // one of them pushes
 			l.todo.merge(work)
 			s.startLocked(l)
 			done = true

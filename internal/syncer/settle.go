@@ -17,8 +17,12 @@ const hookOutputLimit = 16 << 10
 // promised notes whether the other side is about to push. s.mu is held.
 func (l *link) promised(push bool) { l.waiting, l.asked = push, time.Now() }
 
-// noteTheirs notes which tips the other side has. s.mu is held.
+// noteTheirs notes which tips the other side has. Names that it makes up push out what is known of it, which costs it another offer. s.mu is held.
 func (l *link) noteTheirs(tips []repo.Tip) {
+	if len(l.has)+len(tips) > 2*maxOffered {
+		clear(l.has)
+		clear(l.theirs)
+	}
 	for _, tip := range tips {
 		l.has[tip.Ref] = tip.ID
 	}
