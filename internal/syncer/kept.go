@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// maxClones is how many clones may announce themselves, maxClonesPerKey how many of one peer's.
-	maxClones       = 4096
-	maxClonesPerKey = 256
+	// maxClones is how many clones may announce themselves, maxClonesPerKey how many of one peer's are known: the newest. With what waits for
+	// them the file stays under its limit.
+	maxClones       = 1024
+	maxClonesPerKey = 128
 	// announcedAfresh is how old an announcement gets before it is written anew.
 	announcedAfresh = 24 * time.Hour
 )
@@ -91,7 +92,7 @@ func (s *Syncer) keep(ctx context.Context, l *link) {
 		return
 	}
 	err := s.change(ctx, func(k *kept) error {
-		k.Waiting = slices.DeleteFunc(k.Waiting, func(o waiting) bool { return o.same(w.Repository, l.linkID) })
+		k.Waiting = slices.DeleteFunc(k.Waiting, func(o waiting) bool { return o.same(w.Repository, l.linkID) || s.isOver(o) })
 		if w.Offer || w.Ask {
 			k.Waiting = append(k.Waiting, w)
 		}
@@ -102,7 +103,15 @@ func (s *Syncer) keep(ctx context.Context, l *link) {
 	}
 }
 
-// announce writes down that a clone announced itself.
+// isOver tells whether there isn't any more what something waits for.
+func (s *Syncer) isOver(w waiting) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repos[w.Repository]
+	return r != nil && r.links[linkID{w.Key, w.Address, w.Name}] == nil
+}
+
+// keepClone writes down that a clone announced itself.
 func (s *Syncer) keepClone(ctx context.Context, c clone) error {
 	same := func(o clone) bool { return o.Repository == c.Repository && o.Client == c.Client && o.Key == c.Key }
 	if k, err := s.kept.Read(); err != nil || slices.ContainsFunc(k.Clones, func(o clone) bool {
@@ -112,13 +121,16 @@ func (s *Syncer) keepClone(ctx context.Context, c clone) error {
 	}
 	return s.change(ctx, func(k *kept) error {
 		k.Clones = slices.DeleteFunc(k.Clones, same)
-		ofKey := 0
-		for _, o := range k.Clones {
+		var ofKey []int // the oldest first
+		for i, o := range k.Clones {
 			if o.Key == c.Key {
-				ofKey++
+				ofKey = append(ofKey, i)
 			}
 		}
-		if len(k.Clones) >= maxClones || ofKey >= maxClonesPerKey {
+		if len(ofKey) >= maxClonesPerKey {
+			k.Clones = slices.Delete(k.Clones, ofKey[0], ofKey[0]+1)
+		}
+		if len(k.Clones) >= maxClones {
 			return fmt.Errorf("too many clones have announced themselves: %d", len(k.Clones))
 		}
 		k.Clones = append(k.Clones, c)
