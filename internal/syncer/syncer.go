@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// maxTalks is how many conversations there are at once, over all peers.
-	maxTalks = 8
+	// maxTalks is how many conversations there are at once, over all peers, maxTalksPerKey with one.
+	maxTalks       = 16
+	maxTalksPerKey = 2
 	// startTimeout is how long Start waits for the first look at what is served.
 	startTimeout = 2 * time.Second
 )
@@ -64,6 +65,8 @@ type Syncer struct {
 	kept  statefile.Document[kept]
 	talks chan struct{} // a slot for each conversation
 
+	talksOf map[peers.Key]chan struct{} // the same for those with one key
+
 	running context.Context // from Start to Close
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup
@@ -84,8 +87,9 @@ type Syncer struct {
 func New(cfg Config) *Syncer {
 	s := &Syncer{
 		cfg: cfg, talks: make(chan struct{}, maxTalks), changed: make(chan struct{}),
-		kept:  statefile.Document[kept]{Path: filepath.Join(cfg.Dir, "sync.json"), Remedy: "remove it: clones announce themselves anew"},
-		repos: make(map[string]*repository), dirs: make(map[string]*repository),
+		kept:    statefile.Document[kept]{Path: filepath.Join(cfg.Dir, "sync.json"), Remedy: "remove it: clones announce themselves anew"},
+		talksOf: make(map[peers.Key]chan struct{}),
+		repos:   make(map[string]*repository), dirs: make(map[string]*repository),
 		online: make(map[string]bool), greeted: make(map[string]bool),
 	}
 	s.running, s.stop = context.WithCancel(context.Background())

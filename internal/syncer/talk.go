@@ -3,15 +3,24 @@ package syncer
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"slices"
+	"time"
 
 	"git-remote-xmpp/internal/client"
+	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/protocol"
 )
 
-// maxOffered is how many tips a peer may offer at once.
-const maxOffered = 1 << 17
+const (
+	// maxOffered is how many tips a peer may offer at once.
+	maxOffered = 1 << 17
+	// talkTimeout is how long a conversation may take: a hundred thousand tips need some hundred answers.
+	talkTimeout = 10 * time.Minute
+)
+
+var errTalk = fmt.Errorf("not done after %v of conversation", talkTimeout)
 
 // A talk is one conversation about a link, and what comes of it.
 type talk struct {
@@ -23,17 +32,21 @@ type talk struct {
 
 	wanted map[string]bool // refs of ours
 	theirs []repo.Tip
-	needed bool // something of theirs, which they will push
+	coming []repo.Tip // of those, what they will push
 }
 
 // talk offers and asks as the work says, and returns which refs the peer wants.
 func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[string]bool, err error) {
-	select {
-	case s.talks <- struct{}{}:
-		defer func() { <-s.talks }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	for _, slots := range []chan struct{}{s.slotsOf(l.key), s.talks} { // in this order: who doesn't answer keeps only its own waiting
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, talkTimeout, errTalk)
+	defer cancel()
 	if err := s.check(l); err != nil {
 		return nil, err
 	}
@@ -50,7 +63,7 @@ func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[strin
 		t.tips = all
 	}
 	err = s.pool.Converse(ctx, address, l.key, func(c *client.Conversation) error {
-		t.wanted, t.theirs, t.needed = make(map[string]bool), nil, false
+		t.wanted, t.theirs, t.coming = make(map[string]bool), nil, nil
 		if l.own && !(told && t.client != "") {
 			if err := t.announce(c); err != nil {
 				return err
@@ -69,6 +82,16 @@ func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[strin
 	s.talked(t, all)
 	s.track(ctx, l)
 	return t.wanted, nil
+}
+
+// slotsOf are the slots for conversations with a key.
+func (s *Syncer) slotsOf(key peers.Key) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.talksOf[key] == nil {
+		s.talksOf[key] = make(chan struct{}, maxTalksPerKey)
+	}
+	return s.talksOf[key]
 }
 
 // announce says which repository of ours is a clone of theirs, and learns which one theirs is.
@@ -123,7 +146,7 @@ func (t *talk) ask(ctx context.Context, c *client.Conversation) error {
 	if !t.syncer.mayWrite(t.link.key, t.link.repo.UUID) {
 		wanted = nil
 	}
-	t.needed = len(wanted) > 0
+	t.coming = wanted
 	for _, o := range offers {
 		if err := c.Say(Answer(o, wanted)); err != nil {
 			return err
@@ -172,12 +195,21 @@ func (s *Syncer) talked(t *talk, all []repo.Tip) {
 	if !t.work.ask {
 		return
 	}
-	l.noteTheirs(t.theirs)
+	l.noteTheirs(slices.DeleteFunc(t.theirs, t.isOdd(all)))
 	l.ours = branchesOf(all)
-	l.promised(t.needed)
-	if !t.needed {
+	l.promised(len(t.coming) > 0)
+	if len(t.coming) == 0 {
 		s.settleLocked(l, false)
 	}
+}
+
+// isOdd tells which of their tips aren't worth remembering: those that aren't here and aren't wanted.
+func (t *talk) isOdd(ours []repo.Tip) func(repo.Tip) bool {
+	known := make(map[string]bool)
+	for _, tip := range slices.Concat(ours, t.coming) {
+		known[tip.Ref] = true
+	}
+	return func(tip repo.Tip) bool { return !known[tip.Ref] }
 }
 
 // Offers are the frames that offer tips from one repository to another.
