@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"git-remote-xmpp/internal/peers"
@@ -119,6 +120,9 @@ func (s *Server) announced(ctx context.Context, c *client, m *protocol.Announce,
 		return &protocol.Refuse{Code: protocol.CodeRefused, Text: "nothing is kept in sync there"}
 	}
 	entry, err := s.Catalog.Find(ctx, m.Repository, func(id string) bool { return s.access(c.key, id) >= peers.Read })
+	if err == nil && m.From == entry.UUID {
+		err = peers.ErrUUIDBound
+	}
 	if err == nil {
 		err = s.Store.BindUUID(ctx, c.key, m.From)
 	}
@@ -177,6 +181,16 @@ func (s *Server) requested(ctx context.Context, c *client, m *protocol.PushReque
 		log.Info("request declined", "err", err)
 		return
 	}
-	log.Debug("asked for a push", "refs", len(m.Refs))
-	s.Sync.Requested(entry.UUID, c.key, m.From, m.Refs)
+	tips, err := entry.Repo.Tips(ctx)
+	if err != nil {
+		log.Warn("refs not read", "err", err)
+		return
+	}
+	refs := slices.DeleteFunc(m.Refs, func(ref string) bool {
+		return !slices.ContainsFunc(tips, func(t repo.Tip) bool { return t.Ref == ref })
+	})
+	log.Debug("asked for a push", "refs", len(refs))
+	if len(refs) > 0 {
+		s.Sync.Requested(entry.UUID, c.key, m.From, refs)
+	}
 }
