@@ -64,7 +64,7 @@ func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[strin
 	}
 	err = s.pool.Converse(ctx, address, l.key, func(c *client.Conversation) error {
 		t.wanted, t.theirs, t.coming = make(map[string]bool), nil, nil
-		if l.own && !(told && t.client != "") {
+		if l.own && (work.ask || !told || t.client == "") { // who is only asked doesn't say that we may not know
 			if err := t.announce(c); err != nil {
 				return err
 			}
