@@ -132,9 +132,11 @@ func (p *pusher) push(ctx context.Context, self string, tips []Tip) error {
 
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.repo.top(), p.environ, &report, &said
+	before := len(p.result.Output)
 	err := runGroup(ctx, cmd, StopGrace)
 	report.end()
 	said.end()
+	first = sooner(first, p.result.Output[before:])
 	switch {
 	case err == nil || exitStatus(err) > 0 && len(told) == 0:
 		return nil

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -58,6 +59,14 @@ func firstComplaint(have, line string) string {
 		return line
 	}
 	return have
+}
+
+// sooner is what was said before git's complaint, if that is but that the push has failed: a hook's word, as a rule.
+func sooner(complaint string, output []string) string {
+	if at := slices.Index(output, complaint); at > 0 && strings.HasPrefix(complaint, "error: failed to push some refs") {
+		return output[at-1]
+	}
+	return complaint
 }
 
 // ownComplaint begins what this program says as git's helper.
