@@ -17,12 +17,15 @@ import (
 const (
 	// answerTimeout is how long an initiation may take to answer.
 	answerTimeout = 20 * time.Second
+	// maxAnswering is how many initiations of one key are worked on at once: each costs some git processes.
+	maxAnswering = 2
 	// maxUnknown is how many messages that mean nothing here a peer may send on its control stream.
 	maxUnknown = 100
 )
 
 // initiations answers what comes on a connection's control stream after the hellos, one after the other, until the stream ends. It never waits
-// for a turn: a peer learns at once whether a push of its own is wanted, whatever runs.
+// for a turn: a peer learns at once whether a push of its own is wanted, whatever runs. Only of what one key asks, over any number of connections, no
+// more than maxAnswering is worked on at once.
 func (s *Server) initiations(ctx context.Context, c *client) {
 	for unknown := 0; unknown < maxUnknown; {
 		m, err := c.messages.Next()
@@ -44,6 +47,11 @@ func (s *Server) initiations(ctx context.Context, c *client) {
 
 // respond does what a message asks for. What it doesn't know of isn't answered.
 func (s *Server) respond(ctx context.Context, c *client, m protocol.Message) (answers []protocol.Message, known bool) {
+	leave, err := s.answering.Take(ctx, c.key)
+	if err != nil {
+		return nil, true // the connection has ended
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	log := s.Log.With("peer", c.conn.Peer().String())

@@ -15,6 +15,7 @@ import (
 
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/slots"
 	"git-remote-xmpp/internal/syncer"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
@@ -52,12 +53,13 @@ type Server struct {
 	// Sync keeps repositories in step; nil: nothing does.
 	Sync *syncer.Syncer
 
-	prepare  sync.Once // turns
-	turns    *turns
-	beats    beats         // of clients
-	live     live          // what Status shows
-	conns    chan struct{} // a slot for each connection
-	keyConns shares        // of conns
+	prepare   sync.Once // turns and answering
+	turns     *turns
+	answering *slots.Slots[peers.Key] // of initiations
+	beats     beats                   // of clients
+	live      live                    // what Status shows
+	conns     chan struct{}           // a slot for each connection
+	keyConns  shares                  // of conns
 }
 
 // Admit tells whether packets from a bare JID are read: those of known peers.
@@ -112,7 +114,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // prepared returns the turns.
 func (s *Server) prepared() *turns {
-	s.prepare.Do(func() { s.turns = newTurns(s.Pushes, s.Fetches) })
+	s.prepare.Do(func() {
+		s.turns, s.answering = newTurns(s.Pushes, s.Fetches), slots.New[peers.Key](maxAnswering)
+	})
 	return s.turns
 }
 

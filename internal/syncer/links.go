@@ -144,12 +144,16 @@ func (s *Syncer) announced(repository string) map[linkID]*link {
 		s.cfg.Log.Warn("clones not known", "err", err)
 		return found
 	}
+	readers := make(map[peers.Key]peers.Peer) // looked up once each: of one there may be many clones
 	for _, c := range k.Clones {
-		if c.Repository != repository || !s.mayRead(c.Key, repository) {
-			continue
+		p, looked := readers[c.Key]
+		if c.Repository == repository && !looked {
+			if p, err = s.cfg.Store.ByKey(c.Key); err != nil || !s.mayRead(c.Key, repository) {
+				p = peers.Peer{}
+			}
+			readers[c.Key] = p
 		}
-		p, err := s.cfg.Store.ByKey(c.Key)
-		if err != nil {
+		if c.Repository != repository || p.Resource == "" {
 			continue
 		}
 		address, err := jid.Parse(c.Address)
@@ -157,7 +161,7 @@ func (s *Syncer) announced(repository string) map[linkID]*link {
 			continue
 		}
 		to, err := address.WithResource(p.Resource)
-		if err != nil || p.Resource == "" {
+		if err != nil {
 			continue
 		}
 		id := linkID{c.Key, c.Address, c.Client}

@@ -15,6 +15,7 @@ import (
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/repo"
+	"git-remote-xmpp/internal/slots"
 	"git-remote-xmpp/internal/statefile"
 	"git-remote-xmpp/internal/watch"
 	"mellium.im/xmpp/jid"
@@ -65,7 +66,7 @@ type Syncer struct {
 	kept  statefile.Document[kept]
 	talks chan struct{} // a slot for each conversation
 
-	talksOf map[peers.Key]chan struct{} // the same for those with one key
+	talksOf *slots.Slots[peers.Key] // those of one key
 
 	running context.Context // from Start to Close
 	stop    context.CancelFunc
@@ -88,7 +89,7 @@ func New(cfg Config) *Syncer {
 	s := &Syncer{
 		cfg: cfg, talks: make(chan struct{}, maxTalks), changed: make(chan struct{}),
 		kept:    statefile.Document[kept]{Path: filepath.Join(cfg.Dir, "sync.json"), Remedy: "remove it: clones announce themselves anew"},
-		talksOf: make(map[peers.Key]chan struct{}),
+		talksOf: slots.New[peers.Key](maxTalksPerKey),
 		repos:   make(map[string]*repository), dirs: make(map[string]*repository),
 		online: make(map[string]bool), greeted: make(map[string]bool),
 	}

@@ -37,14 +37,11 @@ type talk struct {
 
 // talk offers and asks as the work says, and returns which refs the peer wants.
 func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[string]bool, err error) {
-	for _, slots := range []chan struct{}{s.slotsOf(l.key), s.talks} { // in this order: who doesn't answer keeps only its own waiting
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+	leave, err := s.talkTurn(ctx, l.key)
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	ctx, cancel := context.WithTimeoutCause(ctx, talkTimeout, errTalk)
 	defer cancel()
 	if err := s.check(l); err != nil {
@@ -84,14 +81,20 @@ func (s *Syncer) talk(ctx context.Context, l *link, work todo) (wanted map[strin
 	return t.wanted, nil
 }
 
-// slotsOf are the slots for conversations with a key.
-func (s *Syncer) slotsOf(key peers.Key) chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.talksOf[key] == nil {
-		s.talksOf[key] = make(chan struct{}, maxTalksPerKey)
+// talkTurn waits until there may be one more conversation with a key: first for those with the same key, so that who doesn't answer keeps only its
+// own waiting.
+func (s *Syncer) talkTurn(ctx context.Context, key peers.Key) (leave func(), err error) {
+	release, err := s.talksOf.Take(ctx, key)
+	if err != nil {
+		return nil, err
 	}
-	return s.talksOf[key]
+	select {
+	case s.talks <- struct{}{}:
+		return func() { <-s.talks; release() }, nil
+	case <-ctx.Done():
+		release()
+		return nil, context.Cause(ctx)
+	}
 }
 
 // announce says which repository of ours is a clone of theirs, and learns which one theirs is.
