@@ -119,7 +119,7 @@ func TestSyncOfOtherKinds(t *testing.T) {
 		init     []string
 		branches int
 	}{
-		"sha256": {init: []string{"--object-format=sha256"}}, "bare": {init: []string{"--bare"}}, "many branches": {branches: 10_000},
+		"sha256": {init: []string{"--object-format=sha256"}}, "bare": {init: []string{"--bare"}}, "many branches": {branches: 500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := testserver.New(t, testserver.Prosody, testserver.Options{})
