@@ -35,7 +35,9 @@ type entry struct {
 	checked  time.Time
 	dialing  int
 	conns    map[*Conn]struct{}
-	gone     *time.Timer // runs while the peer is offline
+	offline  bool        // as the servers said last
+	gone     *time.Timer // runs while the peer is offline and has connections
+	heard    time.Time   // when a packet came last while it ran
 }
 
 func newBook(cfg *Config) *book {
@@ -49,6 +51,9 @@ func (b *book) sender(from string) *peer {
 	e := b.entryLocked(from)
 	if e.peer == nil {
 		return nil
+	}
+	if e.gone != nil {
+		e.heard = time.Now()
 	}
 	if len(e.conns) > 0 || e.dialing > 0 {
 		return e.peer
@@ -139,11 +144,15 @@ func (b *book) knock(from jid.JID, tag []byte) (p *peer, ok bool) {
 	return e.peer, e.admitted
 }
 
-// add notes a connection, remove forgets it.
+// add notes a connection, remove forgets it. The peer may have gone offline since it sent the last packet that the connection needed.
 func (b *book) add(c *Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.entryLocked(c.peer.full).conns[c] = struct{}{}
+	e := b.entryLocked(c.peer.full)
+	e.conns[c] = struct{}{}
+	if e.offline {
+		b.awaitLocked(e)
+	}
 }
 
 func (b *book) remove(c *Conn) {
@@ -180,13 +189,12 @@ func (b *book) present(from jid.JID, available bool) (nudge []*Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[from.String()]
-	if e == nil || len(e.conns) == 0 || b.closed {
+	if e == nil || e.peer == nil {
 		return nil
 	}
+	e.offline = !available
 	if !available {
-		if e.gone == nil {
-			e.gone = time.AfterFunc(b.cfg.LostPeerGrace, func() { b.lost(e) })
-		}
+		b.awaitLocked(e)
 		return nil
 	}
 	if e.gone == nil {
@@ -200,6 +208,14 @@ func (b *book) present(from jid.JID, available bool) (nudge []*Conn) {
 	return nudge
 }
 
+// awaitLocked begins to wait for a peer with connections to come back.
+func (b *book) awaitLocked(e *entry) {
+	if e.gone == nil && len(e.conns) > 0 && !b.closed {
+		e.gone = time.AfterFunc(b.cfg.LostPeerGrace, func() { b.lost(e) })
+		e.heard = time.Time{}
+	}
+}
+
 // away tells whether a peer with connections has gone offline.
 func (b *book) away(p *peer) bool {
 	b.mu.Lock()
@@ -208,10 +224,13 @@ func (b *book) away(p *peer) bool {
 	return e != nil && e.gone != nil
 }
 
-// lost closes the connections of a peer that didn't come back.
+// lost closes the connections of a peer that didn't come back. One whose packets still come is there, whatever the servers say.
 func (b *book) lost(e *entry) {
 	b.mu.Lock()
 	var conns []*Conn
+	if time.Since(e.heard) < b.cfg.LostPeerGrace/2 {
+		e.gone, e.offline = nil, false
+	}
 	if e.gone != nil {
 		for c := range e.conns {
 			conns = append(conns, c)
