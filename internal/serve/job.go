@@ -27,6 +27,7 @@ type job struct {
 	sender  repo.Sender
 	policy  repo.Policy
 	timeout time.Duration
+	turn    *turn // while it runs
 
 	writing sync.Mutex  // standard output and error share the stream
 	held    []byte      // what goes before the next message

@@ -13,7 +13,11 @@ type pushing struct{ syncer.Push }
 
 // Turn waits for the turn of a push of ours; leave must be called at its end.
 func (s *Server) Turn(ctx context.Context, p syncer.Push) (leave func(), err error) {
-	return s.prepared().enter(ctx, &pushing{p}, func(int) error { return nil })
+	turn, err := s.prepared().enter(ctx, &pushing{p}, func(int) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return turn.leave, nil
 }
 
 func (p *pushing) initiation() schedule.Initiation {

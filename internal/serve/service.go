@@ -50,7 +50,7 @@ func (v *service) serve(ctx, stopping context.Context) {
 		return
 	}
 	waited := false
-	leave, err := v.server.turns.enter(v.stream.Context(), job, func(before int) error { // ends when the peer gives up
+	turn, err := v.server.turns.enter(v.stream.Context(), job, func(before int) error { // ends when the peer gives up
 		waited = true
 		return v.tell(before)
 	})
@@ -58,13 +58,14 @@ func (v *service) serve(ctx, stopping context.Context) {
 		v.refuse(log, err)
 		return
 	}
-	defer leave()
+	defer turn.leave()
 	if waited { // access may be gone, or another repository be there
 		if job, err = v.authorise(ctx, open); err != nil {
 			v.refuse(log, err)
 			return
 		}
 	}
+	job.turn = turn
 	job.run(ctx, reader, log)
 }
 

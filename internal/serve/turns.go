@@ -36,6 +36,15 @@ type entrant interface {
 	describe(e schedule.Entry, before int) Run
 }
 
+// A turn is what an entrant has while it runs.
+type turn struct {
+	turns  *turns
+	ticket schedule.Ticket
+}
+
+// leave ends the turn.
+func (t *turn) leave() { t.turns.done(t.ticket) }
+
 // A waiter is one that isn't running yet.
 type waiter struct {
 	begin chan struct{} // closed when it may run
@@ -49,27 +58,27 @@ func newTurns(pushes, fetches int) *turns {
 	return &turns{scheduler: schedule.New(limits), waiting: make(map[schedule.Ticket]*waiter), entrants: make(map[schedule.Ticket]entrant)}
 }
 
-// enter waits until it is the entrant's turn, and tells its place while it waits. leave must be called at the end of the run. The error is
+// enter waits until it is the entrant's turn, and tells its place while it waits. [turn.leave] must be called at the end of the run. The error is
 // schedule.ErrBusy, or why ctx ended or tell failed.
-func (t *turns) enter(ctx context.Context, e entrant, tell func(before int) error) (leave func(), err error) {
+func (t *turns) enter(ctx context.Context, e entrant, tell func(before int) error) (*turn, error) {
 	ticket, w, err := t.add(e)
 	if err != nil {
 		return nil, err
 	}
-	leave = func() { t.done(ticket) }
+	own := &turn{t, ticket}
 	ticker := time.NewTicker(turnTick)
 	defer ticker.Stop()
 	told, due := 0, false
 	for {
 		select {
 		case <-w.begin:
-			return leave, nil
+			return own, nil
 		default:
 		}
 		if before := t.before(ticket); before > 0 && (before != told || due) {
 			told, due = before, false
 			if err := tell(before); err != nil {
-				leave()
+				own.leave()
 				return nil, err
 			}
 		}
@@ -79,7 +88,7 @@ func (t *turns) enter(ctx context.Context, e entrant, tell func(before int) erro
 		case <-ticker.C:
 			due = true
 		case <-ctx.Done():
-			leave()
+			own.leave()
 			return nil, context.Cause(ctx)
 		}
 	}

@@ -35,7 +35,7 @@ func (j *job) yield(ctx context.Context, cancel context.CancelCauseFunc) {
 			since = time.Time{}
 		case since.IsZero():
 			since = time.Now()
-		case j.server.turns.wanted(j, time.Since(since)):
+		case j.turn.wanted(time.Since(since)):
 			cancel(protocol.CodeCancelled)
 			return
 		}
@@ -47,16 +47,10 @@ func (j *job) away() bool { return j.client.conn.Away() }
 
 // wanted tells whether something waits for a run to end whose peer has been away for so long. It must be of a peer
 // that is there: a network that is gone takes both away.
-func (t *turns) wanted(run entrant, away time.Duration) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for ticket, e := range t.entrants {
-		if e != run {
-			continue
-		}
-		own, others := t.scheduler.Behind(ticket)
-		present := func(ticket schedule.Ticket) bool { return !t.entrants[ticket].away() }
-		return away >= yieldAfter && slices.ContainsFunc(own, present) || away >= yieldPlaceAfter && slices.ContainsFunc(others, present)
-	}
-	return false
+func (t *turn) wanted(away time.Duration) bool {
+	t.turns.mu.Lock()
+	defer t.turns.mu.Unlock()
+	own, others := t.turns.scheduler.Behind(t.ticket)
+	present := func(ticket schedule.Ticket) bool { return !t.turns.entrants[ticket].away() }
+	return away >= yieldAfter && slices.ContainsFunc(own, present) || away >= yieldPlaceAfter && slices.ContainsFunc(others, present)
 }
