@@ -47,6 +47,9 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 	// The stream is given up when the job is cancelled: that ends every read and write on it.
 	stop := context.AfterFunc(ctx, func() { j.cancel(codeOf(context.Cause(ctx))) })
 	defer stop()
+	// A peer that gives up says so, which nobody reads when all of its input has come and git says nothing.
+	gone := context.AfterFunc(j.stream.Context(), func() { cancel(context.Cause(j.stream.Context())) })
+	defer gone()
 
 	began := time.Now()
 	j.receiving()
