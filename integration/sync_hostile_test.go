@@ -63,7 +63,7 @@ func TestSyncSwitchedOff(t *testing.T) {
 	before := alice.git(alice.proj, "rev-parse", "main")
 	await(t, "it is off", func() bool { return !strings.Contains(alice.xmpp(alice.proj, "status", "--json"), `"sync": true`) })
 	bob.both(t, "one", carol)
-	alice.git(alice.proj, "branch", "mine", alice.git(alice.proj, "commit-tree", "-m", "mine", "HEAD^{tree}"))
+	alice.branch("mine")
 	bob.both(t, "two", carol)
 	if got := alice.git(alice.proj, "rev-parse", "main"); got != before {
 		t.Errorf("main has moved to %s", got)
@@ -79,6 +79,9 @@ func TestSyncSwitchedOff(t *testing.T) {
 // A peer whose git hangs on what is pushed to it doesn't keep others waiting, and is given up in time.
 func TestSyncWithAPeerThatHangs(t *testing.T) {
 	bob, alice, carol := trio(t)
+	bob.daemon.stop()
+	bob.env = append(bob.env, "GIT_XMPP_TIMEOUT=3")
+	bob.daemon = bob.serve(bob.proj)
 	hook(t, carol.proj, "pre-receive", "#!/bin/sh\nsleep 600\n")
 	for i := range 3 {
 		began := time.Now()
@@ -87,6 +90,7 @@ func TestSyncWithAPeerThatHangs(t *testing.T) {
 			t.Errorf("after %v", took)
 		}
 	}
+	await(t, "carol is given up", func() bool { return strings.Contains(bob.xmpp(bob.proj, "status"), "no progress for 3s") })
 	began := time.Now()
 	bob.daemon.stop()
 	if took := time.Since(began); took > 10*time.Second {
@@ -103,14 +107,24 @@ func TestSyncWithABadHook(t *testing.T) {
 	hook(t, alice.proj, "pre-push", "#!/bin/sh\ntrap '' TERM HUP INT\ntouch "+alice.dir+"/hangs\nsleep 600 &\nwait\nsleep 600\n")
 	alice.commit(alice.proj, "hanging")
 	awaitFile(t, filepath.Join(alice.dir, "hangs"))
-	bob.git(bob.proj, "branch", "other", bob.git(bob.proj, "commit-tree", "-m", "other", "HEAD^{tree}"))
+	bob.branch("other")
 	alice.at(t, "other", bob.git(bob.proj, "rev-parse", "other"))
+	hook(t, alice.proj, "pre-receive", "#!/bin/sh\ntrap '' TERM HUP INT\ntouch "+alice.dir+"/hangs-too\nsleep 600 &\nwait\nsleep 600\n")
+	bob.branch("another")
+	awaitFile(t, filepath.Join(alice.dir, "hangs-too"))
 	began := time.Now()
 	alice.daemon.stop()
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("serve ended after %v", took)
 	}
+	t.Logf("serve ended after %v", time.Since(began))
 	alice.leavesNothing(t)
+}
+
+// branch makes a branch of one new commit.
+func (r *replica) branch(name string) {
+	r.t.Helper()
+	r.git(r.proj, "branch", name, r.git(r.proj, "commit-tree", "-m", name, "HEAD^{tree}"))
 }
 
 // Repositories of other kinds, and one with many branches, are kept in step as well.
