@@ -136,8 +136,8 @@ func (s *Syncer) integrate(ctx context.Context, r *repository, tips []repo.Tip) 
 	}
 }
 
-// sender is who has pushed from a repository, and whether it merges what comes from here.
-func (s *Syncer) sender(r *repository, client string) (sender repo.Sender, merges, ok bool) {
+// sender is who has pushed from a repository, as far as it is known, whether it merges what comes from here, and whether it may still push.
+func (s *Syncer) sender(r *repository, client string) (sender repo.Sender, merges, may bool) {
 	s.mu.Lock()
 	for _, l := range r.links {
 		if l.client == client {
@@ -154,7 +154,7 @@ func (s *Syncer) sender(r *repository, client string) (sender repo.Sender, merge
 	if label == "" {
 		label = address
 	}
-	return repo.Sender{JID: address, UUID: client, Key: p.Key.String(), Label: label}, merges, true
+	return repo.Sender{JID: address, UUID: client, Key: p.Key.String(), Label: label}, merges, s.mayWrite(p.Key, r.UUID)
 }
 
 // limited is a buffer of which the end is missing if too much is written.

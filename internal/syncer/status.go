@@ -108,7 +108,7 @@ func (s *Syncer) unmerged(ctx context.Context, r *repository) []Unmerged {
 	list := make([]Unmerged, 0, len(found))
 	for _, f := range found {
 		from := f.Origin
-		if sender, _, ok := s.sender(r, f.Client); ok && from == "" {
+		if sender, _, _ := s.sender(r, f.Client); from == "" {
 			from = sender.Label
 		}
 		list = append(list, Unmerged{Ref: f.Ref, Branch: f.Branch, From: cmp.Or(from, f.Client), ID: f.ID})
