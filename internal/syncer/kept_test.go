@@ -85,6 +85,12 @@ func TestDamagedInUse(t *testing.T) {
 		t.Errorf("announced: %v", err)
 	}
 	alice.hears("offer", offers("new", w.commit("new")))
+	must(t, os.Remove(w.file()))
+	must(t, os.MkdirAll(filepath.Join(w.file()+".tmp", "in the way"), 0o700)) // as good as a full disk
+	if err := w.syncer.Announced(t.Context(), r, alice.key, uuid2, alice.endpoint.JID().Bare(), alice.resource); err == nil {
+		t.Error("announced, and not written down")
+	}
+	alice.hears("offer", offers("newer", w.commit("newer")))
 }
 
 // One peer may announce any number of clones: the newest are kept, and others' too.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"git-remote-xmpp/internal/peers"
@@ -46,6 +47,18 @@ func TestNothingForTheRevoked(t *testing.T) {
 			back.silence("nothing waits any more", func() bool { n, idle := w.idle(); return idle && n == 0 })
 		})
 	}
+}
+
+// Who is behind a remote, and isn't to have anything by the user's word, isn't told anything either.
+func TestNothingForTheDenied(t *testing.T) {
+	w := newWorld(t)
+	alice := w.peer("alice", 1, nothing).remote("origin").grant(peers.None)
+	w.start()
+	outcomes, err := w.syncer.Sync(t.Context(), w.uuid, nil)
+	if err != nil || len(outcomes) != 1 || !strings.Contains(outcomes[0].Error, "may not read") {
+		t.Errorf("%+v, %v", outcomes, err)
+	}
+	alice.silence("nothing waits", func() bool { n, idle := w.idle(); return idle && n == 0 })
 }
 
 // A push that waits for its turn isn't carried out when the peer may not read any more.
@@ -113,6 +126,33 @@ func TestTrusts(t *testing.T) {
 		if got := w.syncer.Trusts(p.key, w.uuid); got != (p == alice) {
 			t.Errorf("after an announcement: %v", got)
 		}
+	}
+}
+
+// What waits from a peer that may not push any more is left alone; from one that may it is brought in.
+func TestWaitingOfTheRevoked(t *testing.T) {
+	for access, want := range map[peers.Access]bool{peers.None: false, peers.Read: false, peers.Write: true} {
+		t.Run(access.String(), func(t *testing.T) {
+			w := newWorld(t)
+			alice := w.peer("alice", 1, nothing).grant(access)
+			must(t, w.store.BindUUID(t.Context(), alice.key, uuid1))
+			main := w.git("-C", w.dir, "rev-parse", "main")
+			w.git("-C", w.dir, "update-ref", "refs/heads/main", w.git("-C", w.dir, "commit-tree", "-m", "ahead", "-p", main, main+"^{tree}"))
+			ahead := w.git("-C", w.dir, "rev-parse", "main")
+			w.git("-C", w.dir, "update-ref", "refs/synced/"+uuid1+"/main", ahead)
+			w.git("-C", w.dir, "update-ref", "refs/heads/main", main)
+			w.git("-C", w.dir, "checkout", "--quiet", "--detach") // nothing is in the way
+			w.start()
+			at := func() string { return w.git("-C", w.dir, "rev-parse", "main") }
+			if want {
+				await(t, "it is brought in", func() bool { return at() == ahead })
+				return
+			}
+			await(t, "it has been looked at", func() bool { _, idle := w.idle(); return idle })
+			if got := at(); got != main {
+				t.Errorf("main at %s, want %s", got, main)
+			}
+		})
 	}
 }
 
