@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -12,6 +14,29 @@ import (
 func (h *home) leavesNothing(t *testing.T) {
 	t.Helper()
 	await(t, "the end of all processes", func() bool { return len(h.processes()) == 0 })
+}
+
+// A pre-push hook that fails is told, one that hangs stops neither others' pushes nor serve.
+func TestSyncWithABadHook(t *testing.T) {
+	bob, alice, _ := trio(t)
+	hook(t, alice.proj, "pre-push", "#!/bin/sh\necho no such luck >&2\nexit 1\n")
+	alice.commit(alice.proj, "refused")
+	await(t, "it is told", func() bool { return strings.Contains(alice.xmpp(alice.proj, "status"), "no such luck") })
+	hook(t, alice.proj, "pre-push", "#!/bin/sh\ntrap '' TERM HUP INT\ntouch "+alice.dir+"/hangs\nsleep 600 &\nwait\nsleep 600\n")
+	alice.commit(alice.proj, "hanging")
+	awaitFile(t, filepath.Join(alice.dir, "hangs"))
+	bob.branch("other")
+	alice.at(t, "other", bob.git(bob.proj, "rev-parse", "other"))
+	hook(t, alice.proj, "pre-receive", "#!/bin/sh\ntrap '' TERM HUP INT\ntouch "+alice.dir+"/hangs-too\nsleep 600 &\nwait\nsleep 600\n")
+	bob.branch("another")
+	awaitFile(t, filepath.Join(alice.dir, "hangs-too"))
+	began := time.Now()
+	alice.daemon.stop()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("serve ended after %v", took)
+	}
+	t.Logf("serve ended after %v", time.Since(began))
+	alice.leavesNothing(t)
 }
 
 // ^C ends a sync at once, by way of a serve and without one, and leaves nothing.
