@@ -11,11 +11,6 @@ import (
 	"git-remote-xmpp/integration/testserver"
 )
 
-// isAt tells whether a branch is at a commit now.
-func (r *replica) isAt(branch, id string) bool {
-	return r.try(r.proj, "git", "rev-parse", "--verify", "--quiet", "refs/heads/"+branch).stdout == id+"\n"
-}
-
 // trio is bob, whose repository alice and carol have clones of, all in step.
 func trio(t *testing.T) (bob, alice, carol *replica) {
 	t.Helper()
