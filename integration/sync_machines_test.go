@@ -33,21 +33,21 @@ type network struct {
 // newNetwork sets up machines as users would: each clones by an invite from the first that it knows, and fetches by an invite from each other one.
 func newNetwork(t *testing.T, s *testserver.Server, links [][2]int, integrate string) *network {
 	t.Helper()
-	f := &network{T: t, links: links}
+	n := &network{T: t, links: links}
 	for i, owner := range machineOwners {
 		name := fmt.Sprintf("m%d-%s", i, owner)
 		r := &replica{home: newHome(t, s, name, owner)}
-		f.counts = append(f.counts, countStanzas(t, s, r.home))
+		n.counts = append(n.counts, countStanzas(t, s, r.home))
 		r.git(r.dir, "config", "--global", "xmpp.integrate", integrate)
 		for _, l := range links {
 			switch {
 			case l[1] != i:
 			case r.proj == "":
-				from := f.all[l[0]]
+				from := n.all[l[0]]
 				r.proj = r.dir + "/proj"
 				r.git(r.dir, "clone", "--quiet", from.xmpp(from.proj, "invite", "--label", name), r.proj)
 			default:
-				from := f.all[l[0]]
+				from := n.all[l[0]]
 				r.git(r.proj, "remote", "add", from.name, from.xmpp(from.proj, "invite", "--label", name))
 				r.git(r.proj, "fetch", "--quiet", from.name)
 			}
@@ -57,10 +57,10 @@ func newNetwork(t *testing.T, s *testserver.Server, links [][2]int, integrate st
 		}
 		r.git(r.proj, "config", "xmpp.sync", "true")
 		r.daemon = r.serve(r.proj)
-		f.all = append(f.all, r)
+		n.all = append(n.all, r)
 	}
-	f.converge()
-	return f
+	n.converge()
+	return n
 }
 
 // refs are a machine's branches and tags.
@@ -110,37 +110,37 @@ func (r *replica) idle() bool {
 }
 
 // stanzas is how many messages and presences all machines have sent.
-func (f *network) stanzas() (n int) {
-	for _, c := range f.counts {
+func (n *network) stanzas() (sum int) {
+	for _, c := range n.counts {
 		sent, _ := c.sent("")
-		n += sent
+		sum += sent
 	}
-	return n
+	return sum
 }
 
 // converge waits until all machines have the same refs, and until nobody says anything any more.
-func (f *network) converge() {
-	f.Helper()
-	f.await("the same refs everywhere", func() bool {
-		for _, r := range f.all[1:] {
-			if r.refs() != f.all[0].refs() {
+func (n *network) converge() {
+	n.Helper()
+	n.await("the same refs everywhere", func() bool {
+		for _, r := range n.all[1:] {
+			if r.refs() != n.all[0].refs() {
 				return false
 			}
 		}
 		return true
 	})
-	f.quiet()
+	n.quiet()
 }
 
 // quietFor is how long nothing is sent before nobody has anything to say: longer than changes are gathered, and what is sent at the end of a push takes.
 const quietFor = 1500 * time.Millisecond
 
 // quiet waits until nobody has anything to do or to say.
-func (f *network) quiet() {
-	f.Helper()
+func (n *network) quiet() {
+	n.Helper()
 	last, since := -1, time.Now()
-	f.await("quiet", func() bool {
-		if now := f.stanzas(); now != last || slices.ContainsFunc(f.all, func(r *replica) bool { return r.daemon != nil && !r.idle() }) {
+	n.await("quiet", func() bool {
+		if now := n.stanzas(); now != last || slices.ContainsFunc(n.all, func(r *replica) bool { return r.daemon != nil && !r.idle() }) {
 			last, since = now, time.Now()
 		}
 		return time.Since(since) > quietFor
@@ -148,23 +148,23 @@ func (f *network) quiet() {
 }
 
 // await is the function of that name; if it is in vain the state of all machines is shown.
-func (f *network) await(what string, happened func() bool) {
-	f.Helper()
+func (n *network) await(what string, happened func() bool) {
+	n.Helper()
 	for end := time.Now().Add(deadline); !happened(); {
 		if time.Now().After(end) {
-			f.Fatalf("waited in vain for %s:\n%s", what, f.state())
+			n.Fatalf("waited in vain for %s:\n%s", what, n.state())
 		}
 		select {
-		case <-f.Context().Done():
+		case <-n.Context().Done():
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
 // state shows all machines.
-func (f *network) state() string {
+func (n *network) state() string {
 	var text strings.Builder
-	for _, r := range f.all {
+	for _, r := range n.all {
 		fmt.Fprintf(&text, "%s %s\n%s%s\n", r.name, r.proj, r.try(r.proj, "git", "for-each-ref").stdout,
 			r.try(r.proj, "git", "log", "--graph", "--oneline", "--all", "-12").stdout)
 		if r.daemon != nil {
@@ -175,14 +175,14 @@ func (f *network) state() string {
 }
 
 // merged expects that nothing waits to be merged anywhere, that work trees are as their branches, and that all repositories are sound.
-func (f *network) merged() {
-	f.Helper()
-	for _, r := range f.all {
+func (n *network) merged() {
+	n.Helper()
+	for _, r := range n.all {
 		if left := r.unmerged(); len(left) > 0 {
-			f.Errorf("%s: unmerged: %v\n%s", r.name, left, f.state())
+			n.Errorf("%s: unmerged: %v\n%s", r.name, left, n.state())
 		}
 		if out := r.git(r.proj, "status", "--porcelain"); out != "" {
-			f.Errorf("%s: its work tree: %s", r.name, out)
+			n.Errorf("%s: its work tree: %s", r.name, out)
 		}
 		r.git(r.proj, "fsck", "--strict", "--no-dangling")
 	}
@@ -196,4 +196,17 @@ func (r *replica) unmerged() (refs []string) {
 		}
 	}
 	return refs
+}
+
+// bytes are those of the messages that one machine has sent to another.
+func (n *network) bytes() map[[2]int]int {
+	sent := make(map[[2]int]int)
+	for i, c := range n.counts {
+		for j, r := range n.all {
+			if _, bytes := c.sent(r.daemon.jid); i != j {
+				sent[[2]int{i, j}] = bytes
+			}
+		}
+	}
+	return sent
 }
