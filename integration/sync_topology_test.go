@@ -26,9 +26,24 @@ func TestSyncTopologies(t *testing.T) {
 			n.crossOnce()
 			n.newRefs()
 			n.commitAtOnce()
-			n.conflict()
+			n.diverge("conflict", "conflict", 1)
 		})
 	}
+}
+
+// By default histories that haven't diverged move on, and those that have are everybody's to merge.
+func TestSyncFastForward(t *testing.T) {
+	n := newNetwork(t, testserver.New(t, testserver.Prosody, testserver.Options{}), machineShapes["line"], "ff")
+	n.commitInTurn()
+	n.diverge("one", "other", 0)
+}
+
+// Who knows everybody keeps in step on another server, too.
+func TestSyncMeshEjabberd(t *testing.T) {
+	n := newNetwork(t, testserver.New(t, testserver.Ejabberd, testserver.Options{}), machineShapes["mesh"], "merge")
+	n.commitInTurn()
+	n.commitAtOnce()
+	n.diverge("conflict", "conflict", 1)
 }
 
 // commitInTurn has each machine commit.
@@ -129,17 +144,21 @@ func (n *network) commitAtOnce() {
 	}
 }
 
-// conflict has the machines at both ends change the same line, and one of them resolve that.
-func (n *network) conflict() {
+// diverge has the machines at both ends commit a file each, so that nobody can or may merge that, and one of the owners merge it, with that exit status of
+// git's.
+func (n *network) diverge(file, otherFile string, status int) {
 	n.Helper()
 	one, other := n.all[1], n.all[4]
 	var commits []*exec.Cmd
-	for _, r := range []*replica{one, other} {
-		if err := os.WriteFile(filepath.Join(r.proj, "line"), []byte(r.name), 0o600); err != nil {
+	for _, c := range []struct {
+		*replica
+		file string
+	}{{one, file}, {other, otherFile}} {
+		if err := os.WriteFile(filepath.Join(c.proj, c.file), []byte(c.name), 0o600); err != nil {
 			n.Fatal(err)
 		}
-		r.git(r.proj, "add", "line")
-		commits = append(commits, r.command(r.proj, "git", "commit", "--quiet", "--message", "line of "+r.name))
+		c.git(c.proj, "add", c.file)
+		commits = append(commits, c.command(c.proj, "git", "commit", "--quiet", "--message", c.file+" of "+c.name))
 	}
 	together(n.T, commits...)
 	ids := []string{one.git(one.proj, "rev-parse", "HEAD"), other.git(other.proj, "rev-parse", "HEAD")}
@@ -156,13 +175,13 @@ func (n *network) conflict() {
 	n.quiet()
 	for _, r := range n.all {
 		if len(r.unmerged()) == 0 || !r.reaches(ids[0]) || !r.reaches(ids[1]) {
-			n.Errorf("%s doesn't say that there is a conflict:\n%s", r.name, n.state())
+			n.Errorf("%s doesn't say that there is something to merge:\n%s", r.name, n.state())
 		}
 	}
-	if r := other.try(other.proj, "git", "merge", "--quiet", other.unmerged()[0]); r.status != 1 {
-		n.Errorf("there is no conflict: %s", r)
+	if r := other.try(other.proj, "git", "merge", "--quiet", other.unmerged()[0]); r.status != status {
+		n.Errorf("merge: %s", r)
 	}
-	other.commit(other.proj, "line") // which adds all
+	other.commit(other.proj, "merged") // which adds all
 	n.converge()
 	n.merged()
 }
