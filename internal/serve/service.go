@@ -104,7 +104,7 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 	if label == "" {
 		label = v.client.conn.Peer().Bare().String()
 	}
-	merges := open.Merges && entry.UUID > open.Client // of two that would both merge, one does
+	merges := open.Merges && (entry.UUID > open.Client || v.server.Sync != nil && v.server.Sync.LeavesMerging(entry.UUID)) // of all that would merge, one does
 	return &job{
 		service: v, open: open, entry: entry, timeout: v.server.Timeout,
 		sender: repo.Sender{JID: v.client.conn.Peer().Bare().String(), UUID: open.Client, Key: key.String(), Label: label},

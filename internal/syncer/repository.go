@@ -32,6 +32,10 @@ type repository struct {
 	working  chan struct{} // a slot for whoever looks at it
 	touched  time.Time     // when the last change was told
 	scanning bool          // a task waits for quiet, or looks
+
+	leftSince  time.Time // when something was first left to others to merge
+	mergeTimer *time.Timer
+	mergeDue   bool // it is our turn
 }
 
 // A remote is one of git's, as far as it concerns us.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/repo"
 )
 
@@ -110,51 +109,6 @@ func (s *Syncer) compare(ctx context.Context, r *repository, remote string) {
 		l.todo.offer = l.todo.offer || r.active()
 		s.startLocked(l)
 	}
-}
-
-// integrate brings in what waits on the fallback refs of others: a work tree may have been in the way when it came.
-func (s *Syncer) integrate(ctx context.Context, r *repository, tips []repo.Tip) {
-	s.mu.Lock()
-	settings := r.Settings
-	s.mu.Unlock()
-	if settings.Integrate == config.IntegrateNone || settings.PushMode == config.PushDirect {
-		return
-	}
-	for client := range repo.Pushers(tips) {
-		sender, merges, ok := s.sender(r, client)
-		if !ok {
-			continue
-		}
-		var said bytes.Buffer
-		policy := repo.Policy{Mode: string(settings.PushMode), Integrate: string(settings.Integrate), SenderMerges: merges && r.UUID > client}
-		if err := r.Repo.Integrate(ctx, sender, policy, &limited{&said, hookOutputLimit}); err != nil {
-			s.cfg.Log.Warn("fallback refs not brought in", "repository", r.Name, "client", client, "err", err)
-		}
-		for line := range strings.Lines(said.String()) {
-			s.cfg.Log.Debug("integrate", "repository", r.Name, "client", client, "said", strings.TrimSpace(line))
-		}
-	}
-}
-
-// sender is who has pushed from a repository, as far as it is known, whether it merges what comes from here, and whether it may still push.
-func (s *Syncer) sender(r *repository, client string) (sender repo.Sender, merges, may bool) {
-	s.mu.Lock()
-	for _, l := range r.links {
-		if l.client == client {
-			merges = merges || l.merges
-		}
-	}
-	s.mu.Unlock()
-	p, err := s.cfg.Store.ByUUID(client)
-	if err != nil || len(p.Addresses) == 0 {
-		return repo.Sender{}, false, false
-	}
-	address := p.Addresses[len(p.Addresses)-1]
-	label := p.Label
-	if label == "" {
-		label = address
-	}
-	return repo.Sender{JID: address, UUID: client, Key: p.Key.String(), Label: label}, merges, s.mayWrite(p.Key, r.UUID)
 }
 
 // limited is a buffer of which the end is missing if too much is written.
