@@ -95,7 +95,7 @@ func (s *Server) offered(ctx context.Context, c *client, offer *protocol.CanPush
 	if len(offer.Refs) > 0 {
 		tips := syncer.TipsOf(offer)
 		if s.Sync != nil {
-			s.Sync.Offered(entry.UUID, c.key, offer.From, tips)
+			s.Sync.Offered(ctx, entry.UUID, c.key, offer.From, tips)
 		}
 		var wanted []repo.Tip
 		wanted, err = entry.Repo.Wanted(ctx, offer.From, tips)
@@ -106,9 +106,9 @@ func (s *Server) offered(ctx context.Context, c *client, offer *protocol.CanPush
 			answer = &protocol.PushRequest{From: offer.To, To: offer.From}
 		}
 	}
-	if err != nil {
+	if err != nil { // what is there already costs a push nothing; what isn't wanted would not be offered again
 		log.Warn("offer not compared", "err", err)
-		return nothing
+		return &protocol.PushRequest{From: offer.To, To: offer.From, Refs: offer.Refs}
 	}
 	log.Debug("offered a push", "tips", len(offer.Tips), "answer", answer.Type())
 	return answer

@@ -81,7 +81,7 @@ func (s *Syncer) Announced(ctx context.Context, r Repository, key peers.Key, cli
 		// Who announces itself offers and asks by itself: nothing is to be done for a new link.
 		id := linkID{key, c.Address, client}
 		if known.links[id] == nil {
-			known.links[id] = &link{linkID: id, repo: known, remote: c.Address, to: to, client: client, has: make(map[string]string)}
+			known.links[id] = &link{linkID: id, repo: known, remotes: []string{c.Address}, to: to, client: client, has: make(map[string]string)}
 		}
 	}
 	s.mu.Unlock()
@@ -94,8 +94,27 @@ func (s *Syncer) Announced(ctx context.Context, r Repository, key peers.Key, cli
 }
 
 // Offered is told which tips a peer's repository has.
-func (s *Syncer) Offered(repository string, key peers.Key, client string, tips []repo.Tip) {
-	s.each(repository, key, client, func(l *link) { l.noteTheirs(tips) })
+func (s *Syncer) Offered(ctx context.Context, repository string, key peers.Key, client string, tips []repo.Tip) {
+	var before *repo.Repo // if a push may change what is to be compared
+	s.each(repository, key, client, func(l *link) {
+		l.noteTheirs(tips)
+		if l.isOut() && l.ours == nil {
+			before = l.repo.Repo
+		}
+	})
+	if before == nil {
+		return
+	}
+	ours, err := before.Tips(ctx)
+	if err != nil {
+		s.cfg.Log.Warn("refs not read", "repository", repository, "err", err)
+		return
+	}
+	s.each(repository, key, client, func(l *link) {
+		if l.isOut() && l.ours == nil {
+			l.ours = branchesOf(ours)
+		}
+	})
 }
 
 // Requested is told which refs a peer's repository wants.

@@ -45,6 +45,7 @@ type waiting struct {
 	Name       string    `json:"name"`
 	Offer      bool      `json:"offer,omitempty"`
 	Ask        bool      `json:"ask,omitempty"`
+	ByHand     bool      `json:"byHand,omitempty"`
 }
 
 // Check refuses a file that this program would not have written.
@@ -66,17 +67,17 @@ func (w waiting) same(repository string, id linkID) bool {
 }
 
 // restored is what was to be done with a link when it was last seen.
-func (s *Syncer) restored(l *link) todo {
+func (s *Syncer) restored(l *link) (t todo, byHand bool) {
 	k, err := s.kept.Read()
 	if err != nil {
-		return todo{}
+		return todo{}, false
 	}
 	for _, w := range k.Waiting {
 		if w.same(l.repo.UUID, l.linkID) {
-			return todo{offer: w.Offer, ask: w.Ask}
+			return todo{offer: w.Offer, ask: w.Ask}, w.ByHand
 		}
 	}
-	return todo{}
+	return todo{}, false
 }
 
 // keep writes down what waits for a link, if that has changed.
@@ -84,7 +85,7 @@ func (s *Syncer) keep(ctx context.Context, l *link) {
 	s.mu.Lock()
 	w := waiting{
 		Repository: l.repo.UUID, Key: l.key, Address: l.address, Name: l.name,
-		Offer: l.todo.offer && !l.gone, Ask: l.todo.ask && !l.gone,
+		Offer: l.todo.offer && !l.gone, Ask: l.todo.ask && !l.gone, ByHand: l.byHand,
 	}
 	s.mu.Unlock()
 	if k, err := s.kept.Read(); err != nil || slices.Contains(k.Waiting, w) == (w.Offer || w.Ask) &&

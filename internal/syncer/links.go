@@ -23,7 +23,7 @@ type linkID struct {
 type link struct {
 	linkID
 	repo    *repository
-	remote  string // what the user knows it by: a remote's name, or the peer's address
+	remotes []string // what the user knows it by: names of remotes, or the peer's address
 	to      jid.JID
 	label   string // the peer's
 	own     bool   // it is behind a remote of ours: we announce ourselves
@@ -37,11 +37,13 @@ type link struct {
 	asked   time.Time         // when it last said what it has
 	merges  bool              // it merges what comes from us
 
-	todo    todo
-	running bool
-	failure error // why the last attempt failed
-	tries   int   // since the last success
-	again   *time.Timer
+	todo       todo
+	byHand     bool // somebody has asked for what is to be done: it is done even if the repository isn't kept in step
+	running    bool
+	failure    error // why the last attempt failed
+	tries      int   // since the last success
+	rejections int   // pushes in a row of which something was rejected
+	again      *time.Timer
 }
 
 // todo is what is to be done with a link: no more than there is to do it once.
@@ -106,11 +108,13 @@ func (s *Syncer) connect(r *repository) {
 		if l == nil {
 			l = w
 			l.repo, l.has = r, make(map[string]string)
-			l.todo = s.restored(l)
+			if l.todo, l.byHand = s.restored(l); !l.activeLocked() {
+				l.todo = todo{}
+			}
 			r.links[id] = l
 			s.outLocked(l)
 		}
-		l.remote, l.to, l.label = w.remote, w.to, w.label
+		l.remotes, l.to, l.label = w.remotes, w.to, w.label
 		s.greetLocked(l.to)
 	}
 	s.signalLocked()
@@ -130,7 +134,10 @@ func (s *Syncer) behindRemotes(remotes []remote) map[linkID]*link {
 				continue
 			}
 			id := linkID{p.Key, m.address.String(), m.repo}
-			found[id] = &link{linkID: id, remote: m.name, to: to, label: p.Label, own: true}
+			if found[id] == nil {
+				found[id] = &link{linkID: id, to: to, label: p.Label, own: true}
+			}
+			found[id].remotes = append(found[id].remotes, m.name)
 		}
 	}
 	return found
@@ -165,7 +172,7 @@ func (s *Syncer) announced(repository string) map[linkID]*link {
 			continue
 		}
 		id := linkID{c.Key, c.Address, c.Client}
-		found[id] = &link{linkID: id, remote: c.Address, to: to, label: p.Label, client: c.Client}
+		found[id] = &link{linkID: id, remotes: []string{c.Address}, to: to, label: p.Label, client: c.Client}
 	}
 	return found
 }
@@ -191,16 +198,24 @@ func (s *Syncer) mayWrite(key peers.Key, repository string) bool {
 	return s.cfg.Store.Access(key, repository) >= peers.Write || s.Trusts(key, repository)
 }
 
-// outLocked says that a link's remote is out of sync: it is to be asked, and told what there is.
+// outLocked says that a link's remotes are out of sync: it is to be asked, and told what there is.
 func (s *Syncer) outLocked(l *link) {
-	if !l.repo.active() {
+	if !l.activeLocked() {
 		return
 	}
 	l.todo.ask, l.todo.offer = true, true
-	if _, out := l.repo.out[l.remote]; !out {
-		l.repo.out[l.remote] = time.Now()
+	l.theirs, l.ours = nil, nil
+	for _, name := range l.remotes {
+		if _, out := l.repo.out[name]; !out {
+			l.repo.out[name] = time.Now()
+		}
 	}
 	s.startLocked(l)
+}
+
+// isOut tells whether one of a link's remotes is out of sync. s.mu is held.
+func (l *link) isOut() bool {
+	return slices.ContainsFunc(l.remotes, func(name string) bool { _, out := l.repo.out[name]; return out })
 }
 
 // find returns the links of a repository to a peer's, by its UUID. Those whose UUID isn't known yet count. s.mu is held.

@@ -38,23 +38,28 @@ func (s *Syncer) Sync(ctx context.Context, repository string, remotes []string) 
 		return nil, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	r := s.repos[repository]
 	if r == nil {
+		s.mu.Unlock()
 		return nil, ErrNotServed
 	}
+	found := r.Repository
+	s.mu.Unlock()
+	s.take(ctx, found, maxWatchedIdle+1) // its remotes may be new
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	r.manual++
 	defer func() { r.manual-- }()
 	var links []*link
 	for _, l := range r.links {
-		if len(remotes) == 0 || slices.Contains(remotes, l.remote) {
-			l.failure, l.tries = nil, 0
+		if len(remotes) == 0 || slices.ContainsFunc(l.remotes, func(name string) bool { return slices.Contains(remotes, name) }) {
+			l.failure, l.tries, l.byHand = nil, 0, true
 			s.outLocked(l)
 			links = append(links, l)
 		}
 	}
 	for _, name := range remotes {
-		if !slices.ContainsFunc(links, func(l *link) bool { return l.remote == name }) {
+		if !slices.ContainsFunc(links, func(l *link) bool { return slices.Contains(l.remotes, name) }) {
 			return nil, fmt.Errorf("no remote %q with peers that are known", name)
 		}
 	}
@@ -63,7 +68,11 @@ func (s *Syncer) Sync(ctx context.Context, repository string, remotes []string) 
 	}
 	outcomes := make([]Outcome, 0, len(links))
 	for _, l := range links {
-		outcomes = append(outcomes, l.outcome())
+		for _, name := range l.remotes {
+			if len(remotes) == 0 || slices.Contains(remotes, name) {
+				outcomes = append(outcomes, l.outcome(name))
+			}
+		}
 	}
 	slices.SortFunc(outcomes, func(a, b Outcome) int { return slices.Compare([]string{a.Remote, a.Peer}, []string{b.Remote, b.Peer}) })
 	return outcomes, nil
@@ -104,13 +113,13 @@ func (s *Syncer) pendingLocked(l *link) bool {
 		return true
 	}
 	if l.waiting && time.Since(l.asked) > s.cfg.Timeout {
-		l.waiting, l.failure = false, errNoPush
+		l.waiting, l.byHand, l.failure = false, false, errNoPush
 	}
 	return l.waiting
 }
 
-func (l *link) outcome() Outcome {
-	o := Outcome{Remote: l.remote, Peer: l.label}
+func (l *link) outcome(remote string) Outcome {
+	o := Outcome{Remote: remote, Peer: l.label}
 	if o.Peer == "" {
 		o.Peer = l.to.String()
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
+	"time"
 
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/repo"
@@ -16,6 +18,9 @@ const (
 	// EnvMerges is set if what comes from the other side is merged here.
 	EnvMerges = "GIT_XMPP_SYNC_MERGES"
 )
+
+// maxRejections is how often in a row a peer may reject tips before they aren't offered to it again.
+const maxRejections = 3
 
 // push pushes refs that a peer wants, when it is their turn.
 func (s *Syncer) push(ctx context.Context, l *link, refs map[string]bool) error {
@@ -78,17 +83,43 @@ func (s *Syncer) pushed(l *link, result *repo.Pushed) {
 		l.has[t.Ref] = t.ID
 	}
 	l.noteTheirs(result.Moved)
+	s.offerAgainLocked(l, result.Rejected)
 }
 
 // track notes in git's remote-tracking branches where the branches of a remote are, as far as is known.
 func (s *Syncer) track(ctx context.Context, l *link) {
 	s.mu.Lock()
-	own, theirs := l.own, maps.Clone(l.theirs)
+	own, remotes, theirs := l.own, slices.Clone(l.remotes), maps.Clone(l.theirs)
 	s.mu.Unlock()
 	if !own {
 		return
 	}
-	if err := l.repo.Repo.Track(ctx, l.remote, theirs); err != nil {
-		s.cfg.Log.Warn("remote-tracking branches not set", "repository", l.repo.Name, "remote", l.remote, "err", err)
+	for _, remote := range remotes {
+		if err := l.repo.Repo.Track(ctx, remote, theirs); err != nil {
+			s.cfg.Log.Warn("remote-tracking branches not set", "repository", l.repo.Name, "remote", remote, "err", err)
+		}
 	}
+}
+
+// offerAgainLocked has tips that were rejected offered again, a few times: a lock may have been in the way there, or another push. A hook that refuses them
+// goes on to do so, and they are left alone until they change, or the peer comes anew.
+func (s *Syncer) offerAgainLocked(l *link, rejected []repo.Rejected) {
+	if len(rejected) == 0 {
+		l.rejections = 0
+		return
+	}
+	if l.rejections++; l.rejections > maxRejections {
+		return
+	}
+	time.AfterFunc(firstRetry<<(l.rejections-1), func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, t := range rejected {
+			if l.has[t.Ref] == t.ID {
+				delete(l.has, t.Ref)
+			}
+		}
+		l.todo.offer = l.todo.offer || !l.gone
+		s.startLocked(l)
+	})
 }

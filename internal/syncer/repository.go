@@ -45,8 +45,11 @@ type remote struct {
 	repo    string // as in its URL
 }
 
-// active tells whether peers may be asked and may push. s.mu is held.
-func (r *repository) active() bool { return r.Settings.Sync || r.manual > 0 }
+// activeLocked tells whether a repository is kept in step, or somebody has asked for that. s.mu is held.
+func (r *repository) activeLocked() bool { return r.Settings.Sync || r.manual > 0 }
+
+// activeLocked tells whether a peer may be asked and offered something. s.mu is held.
+func (l *link) activeLocked() bool { return l.repo.activeLocked() || l.byHand }
 
 // take begins to keep a repository in step, or looks at one anew.
 func (s *Syncer) take(ctx context.Context, found Repository, total int) {
@@ -171,15 +174,20 @@ func (s *Syncer) scan(ctx context.Context, r *repository) {
 	}
 }
 
-// setLocked notes what is set now. When a repository begins to be kept in step everybody is asked. s.mu is held.
+// setLocked notes what is set now. When a repository begins to be kept in step everybody is asked; when it ends, nothing is left to do. s.mu is held.
 func (s *Syncer) setLocked(r *repository, settings config.Settings, remotes []remote) {
-	begins := settings.Sync && !r.Settings.Sync
+	before := r.Settings.Sync
 	r.Settings, r.remotes = settings, remotes
-	if !begins {
-		return
-	}
 	for _, l := range r.links {
-		s.outLocked(l)
+		switch {
+		case settings.Sync && !before:
+			s.outLocked(l)
+		case before && !l.activeLocked():
+			l.todo.ask, l.todo.offer = false, false
+			for _, name := range l.remotes {
+				delete(r.out, name)
+			}
+		}
 	}
 }
 
@@ -193,11 +201,25 @@ func (s *Syncer) work(ctx context.Context, r *repository) (done func()) {
 	}
 }
 
+// pushedToLocked tells whether a repository is one to which a peer may push unless the user has decided otherwise: it is kept in step, or the peer was asked
+// for what it has. s.mu is held.
+func (s *Syncer) pushedToLocked(r *repository, key peers.Key) bool {
+	if r.activeLocked() {
+		return true
+	}
+	for _, l := range r.links {
+		if l.key == key && l.byHand && !(l.waiting && time.Since(l.asked) > s.cfg.Timeout) {
+			return true
+		}
+	}
+	return false
+}
+
 // Trusts tells whether a peer may push to a repository here that is kept in step because it is one of those behind its remotes.
 func (s *Syncer) Trusts(key peers.Key, repository string) bool {
 	s.mu.Lock()
 	r := s.repos[repository]
-	if r == nil || !r.active() {
+	if r == nil || !s.pushedToLocked(r, key) {
 		s.mu.Unlock()
 		return false
 	}

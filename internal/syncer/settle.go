@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 const hookOutputLimit = 16 << 10
 
 // promised notes whether the other side is about to push. s.mu is held.
-func (l *link) promised(push bool) { l.waiting, l.asked = push, time.Now() }
+func (l *link) promised(push bool) {
+	l.waiting, l.asked = push, time.Now()
+	l.byHand = l.byHand && push // all that was asked for has come
+}
 
 // noteTheirs notes which tips the other side has. Names that it makes up push out what is known of it, which costs it another offer. s.mu is held.
 func (l *link) noteTheirs(tips []repo.Tip) {
@@ -42,21 +46,23 @@ func branchesOf(tips []repo.Tip) map[string]string {
 	return branches
 }
 
-// settleLocked says that a link's remote is in sync again. If a push did that, and histories had really diverged, everything is looked at once.
+// settleLocked says that a link's remotes are in sync again. If a push did that, and histories had really diverged, everything is looked at once.
 func (s *Syncer) settleLocked(l *link, pushed bool) {
 	r := l.repo
-	if _, out := r.out[l.remote]; !out {
+	if !l.isOut() {
 		return
 	}
-	delete(r.out, l.remote)
+	for _, name := range l.remotes {
+		delete(r.out, name)
+	}
 	if !pushed {
 		return
 	}
-	ours, theirs, remote := maps.Clone(l.ours), maps.Clone(l.theirs), l.remote
+	ours, theirs, remote, client := maps.Clone(l.ours), maps.Clone(l.theirs), l.remotes[0], l.client
 	s.goLocked(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, scanTimeout)
 		defer cancel()
-		if s.diverged(ctx, r, ours, theirs) {
+		if theirs == nil && s.fellBack(ctx, r, client) || s.diverged(ctx, r, ours, theirs) {
 			s.compare(ctx, r, remote)
 		}
 	})
@@ -78,6 +84,15 @@ func (s *Syncer) diverged(ctx context.Context, r *repository, ours, theirs map[s
 		}
 	}
 	return false
+}
+
+// fellBack tells whether something of a client's, which has pushed without an offer, isn't in the branches.
+func (s *Syncer) fellBack(ctx context.Context, r *repository, client string) bool {
+	unmerged, err := r.Repo.Unmerged(ctx)
+	if err != nil {
+		s.cfg.Log.Warn("fallback refs not read", "repository", r.Name, "err", err)
+	}
+	return slices.ContainsFunc(unmerged, func(f repo.Fallback) bool { return f.Client == client && f.Origin == "" })
 }
 
 // compare looks at all refs after histories had diverged: brings in what can be, tells everybody, and runs the hook.
@@ -106,7 +121,7 @@ func (s *Syncer) compare(ctx context.Context, r *repository, remote string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range r.links {
-		l.todo.offer = l.todo.offer || r.active()
+		l.todo.offer = l.todo.offer || r.activeLocked()
 		s.startLocked(l)
 	}
 }

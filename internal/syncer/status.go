@@ -70,14 +70,16 @@ func (s *Syncer) statusLocked(r *repository) Status {
 	status := Status{Repository: r.Name, UUID: r.UUID, Sync: r.Settings.Sync, Remotes: []Remote{}}
 	names := make(map[string]int)
 	for _, l := range r.links {
-		at, ok := names[l.remote]
-		if !ok {
-			at = len(status.Remotes)
-			names[l.remote] = at
-			since, out := r.out[l.remote]
-			status.Remotes = append(status.Remotes, Remote{Name: l.remote, OutOfSync: out, Since: since, Peers: []Peer{}})
+		for _, name := range l.remotes {
+			at, ok := names[name]
+			if !ok {
+				at = len(status.Remotes)
+				names[name] = at
+				since, out := r.out[name]
+				status.Remotes = append(status.Remotes, Remote{Name: name, OutOfSync: out, Since: since, Peers: []Peer{}})
+			}
+			status.Remotes[at].Peers = append(status.Remotes[at].Peers, s.peerLocked(l))
 		}
-		status.Remotes[at].Peers = append(status.Remotes[at].Peers, s.peerLocked(l))
 	}
 	slices.SortFunc(status.Remotes, func(a, b Remote) int { return cmp.Compare(a.Name, b.Name) })
 	for _, m := range status.Remotes {

@@ -56,6 +56,8 @@ type Config struct {
 	Timeout time.Duration
 	// Repositories lists what is served now.
 	Repositories func(ctx context.Context) ([]Repository, error)
+	// RefreshEvery is how often that is looked at; 0: not again.
+	RefreshEvery time.Duration
 	// Turn waits for the turn of a push; leave must be called at its end.
 	Turn func(ctx context.Context, p Push) (leave func(), err error)
 }
@@ -111,6 +113,9 @@ func (s *Syncer) Start(ctx context.Context, pool *client.Pool, greet func(jid.JI
 	s.started = true
 	done := make(chan error, 1)
 	s.goLocked(func(running context.Context) { done <- s.Refresh(running) })
+	if s.cfg.RefreshEvery > 0 {
+		s.goLocked(s.refresh)
+	}
 	s.mu.Unlock()
 	select {
 	case err := <-done:
@@ -119,6 +124,20 @@ func (s *Syncer) Start(ctx context.Context, pool *client.Pool, greet func(jid.JI
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// refresh looks at what is served from time to time.
+func (s *Syncer) refresh(ctx context.Context) {
+	for {
+		select {
+		case <-time.After(s.cfg.RefreshEvery):
+		case <-ctx.Done():
+			return
+		}
+		if err := s.Refresh(ctx); err != nil && ctx.Err() == nil {
+			s.cfg.Log.Warn("repositories not listed", "err", err)
+		}
 	}
 }
 
@@ -149,7 +168,7 @@ func (s *Syncer) goLocked(task func(ctx context.Context)) bool {
 	return true
 }
 
-// Refresh looks at what is served now, and begins to keep in step what isn't yet.
+// Refresh looks at what is served now, begins to keep in step what is new, and leaves what has gone.
 func (s *Syncer) Refresh(ctx context.Context) error {
 	list, err := s.cfg.Repositories(ctx)
 	if err != nil {
@@ -158,7 +177,16 @@ func (s *Syncer) Refresh(ctx context.Context) error {
 	seen := make(map[string]bool)
 	for _, r := range list {
 		seen[r.UUID] = true
-		s.take(ctx, r, len(list))
+		s.mu.Lock()
+		old := s.repos[r.UUID]
+		known := old != nil && old.Repo.Dir == r.Repo.Dir && old.Name == r.Name
+		watched := known && old.watched
+		s.mu.Unlock()
+		if !known {
+			s.take(ctx, r, len(list))
+		} else if watched {
+			_ = s.watcher.Add(r.Repo.Dir) // another folder may have taken the path; if it is gone it is looked for
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

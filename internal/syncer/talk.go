@@ -199,7 +199,9 @@ func (s *Syncer) talked(t *talk, all []repo.Tip) {
 		return
 	}
 	l.noteTheirs(slices.DeleteFunc(t.theirs, t.isOdd(all)))
-	l.ours = branchesOf(all)
+	if l.ours == nil {
+		l.ours = branchesOf(all)
+	}
 	l.promised(len(t.coming) > 0)
 	if len(t.coming) == 0 {
 		s.settleLocked(l, false)

@@ -32,7 +32,7 @@ func (s *Syncer) startLocked(l *link) {
 func (s *Syncer) attend(ctx context.Context, l *link) {
 	for {
 		s.mu.Lock()
-		if !l.repo.active() { // not any more
+		if !l.activeLocked() { // not any more
 			l.todo.offer, l.todo.ask = false, false
 		}
 		work := l.todo
@@ -49,7 +49,9 @@ func (s *Syncer) attend(ctx context.Context, l *link) {
 		s.mu.Lock()
 		l.failure = err
 		if err != nil {
-			if !errors.Is(err, errMayNot) {
+			if errors.Is(err, errMayNot) {
+				l.byHand = false
+			} else {
 				l.todo.merge(left)
 			}
 			l.running = false
