@@ -138,6 +138,7 @@ func (d *dialer) dialAlone(ctx context.Context, service protocol.Service) (tunne
 	var err error
 	d.session, err = client.Connect(ctx, client.Options{
 		Dialer: d.endpoint, Store: d.store, Account: d.settings.Account, Address: d.remote.Address, Software: software(),
+		Resource: d.identity.Resource,
 	}, d.target)
 	if err != nil {
 		return nil, err

@@ -250,6 +250,11 @@ func (s *Server) identify(ctx context.Context, conn *transport.Conn, hello *prot
 	if err := s.Store.Seen(ctx, key, address); err != nil {
 		s.Log.Warn("peer not noted as seen", "err", err)
 	}
+	if hello.Resource != "" { // where its serve is told when we come online
+		if err := s.Store.Reachable(ctx, key, address, hello.Resource); err != nil {
+			s.Log.Warn("not noted where a peer serves", "err", err)
+		}
+	}
 	return c, nil
 }
 
