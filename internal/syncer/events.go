@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"git-remote-xmpp/internal/peers"
@@ -12,6 +13,9 @@ import (
 // maxOnline is how many addresses are remembered to be online.
 const maxOnline = 4096
 
+// maxGreeted is how many of the peers that are known are greeted at a login.
+const maxGreeted = 256
+
 // Linked is told of every login: all remotes are out of sync.
 func (s *Syncer) Linked() {
 	s.mu.Lock()
@@ -21,6 +25,7 @@ func (s *Syncer) Linked() {
 	if !s.started {
 		return
 	}
+	s.goLocked(s.greetKnown)
 	for _, r := range s.repos {
 		for _, l := range r.links {
 			l.told, l.tries = false, 0
@@ -40,6 +45,9 @@ func (s *Syncer) Presence(from jid.JID, available bool) {
 		delete(s.greeted, full)
 		return
 	}
+	if !s.online[full] {
+		delete(s.greeted, full) // it wasn't there when it was
+	}
 	if len(s.online) < maxOnline {
 		s.online[full] = true
 	}
@@ -49,6 +57,28 @@ func (s *Syncer) Presence(from jid.JID, available bool) {
 				s.greetLocked(from)
 				l.tries = 0
 				s.startLocked(l)
+			}
+		}
+	}
+}
+
+// greetKnown has the peers that are known see that we are online: something may wait for us there.
+func (s *Syncer) greetKnown(context.Context) {
+	list, err := s.cfg.Store.List()
+	if err != nil {
+		s.cfg.Log.Warn("peers not known", "err", err)
+	}
+	slices.SortFunc(list, func(a, b peers.Peer) int { return b.LastSeen.Compare(a.LastSeen) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range list[:min(len(list), maxGreeted)] {
+		for _, address := range p.Addresses {
+			bare, err := jid.Parse(address)
+			if err != nil || p.Resource == "" {
+				continue
+			}
+			if to, err := bare.WithResource(p.Resource); err == nil {
+				s.greetLocked(to)
 			}
 		}
 	}

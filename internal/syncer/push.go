@@ -78,6 +78,7 @@ func (s *Syncer) pushed(l *link, result *repo.Pushed) {
 	defer s.mu.Unlock()
 	for _, t := range result.Taken {
 		l.has[t.Ref] = t.ID
+		delete(l.todo.push, t.Ref) // asked for while it was on its way
 	}
 	for _, t := range result.Rejected {
 		l.has[t.Ref] = t.ID

@@ -113,6 +113,7 @@ func (s *Syncer) Start(ctx context.Context, pool *client.Pool, greet func(jid.JI
 	s.started = true
 	done := make(chan error, 1)
 	s.goLocked(func(running context.Context) { done <- s.Refresh(running) })
+	s.goLocked(s.greetKnown)
 	if s.cfg.RefreshEvery > 0 {
 		s.goLocked(s.refresh)
 	}
