@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/repo"
@@ -10,11 +11,18 @@ import (
 	"git-remote-xmpp/transport"
 )
 
+// refreshEvery is how often new repositories are looked for under a base path.
+const refreshEvery = 30 * time.Second
+
 // syncer keeps the repositories of a server in step; it is to be started.
 func (s *setup) syncer(server *serve.Server) *syncer.Syncer {
+	var refresh time.Duration
+	if server.Catalog.Grows() {
+		refresh = refreshEvery
+	}
 	return syncer.New(syncer.Config{
 		Key: s.identity.Key, Store: s.store, Dir: s.dirs.Data, Hooks: repo.HooksDir(s.dirs.Data), Log: s.log, Timeout: s.settings.Timeout,
-		Turn: server.Turn,
+		Turn: server.Turn, RefreshEvery: refresh,
 		Repositories: func(ctx context.Context) ([]syncer.Repository, error) {
 			entries, err := server.Catalog.Entries(ctx)
 			var list []syncer.Repository

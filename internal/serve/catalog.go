@@ -69,6 +69,9 @@ func NewBaseCatalog(basePath string, exportAll bool) (*Catalog, error) {
 	return &Catalog{base: base}, nil
 }
 
+// Grows tells whether repositories come and go without a word of the user's to us.
+func (c *Catalog) Grows() bool { return c.base != nil }
+
 // Entries lists what is served now.
 func (c *Catalog) Entries(ctx context.Context) ([]Entry, error) {
 	places, err := c.visible(ctx, func(string) bool { return true })
