@@ -73,6 +73,7 @@ type syncStatus struct {
 	Running, Waiting []serveRun
 	Sync             []struct {
 		Repository, UUID string
+		Sync             bool
 		Remotes          []struct {
 			Name      string
 			OutOfSync bool

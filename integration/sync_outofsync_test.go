@@ -164,7 +164,7 @@ func (r *replica) waits(t *testing.T, what string) bool {
 	return false
 }
 
-// What a sync by hand asked for while nobody was there is done when somebody comes, also after a new start, and only that.
+// What a sync by hand asked for while nobody was there is done when somebody comes, also after a new start.
 func TestSyncByHandOffline(t *testing.T) {
 	s := testserver.New(t, testserver.Prosody, testserver.Options{})
 	bob := newOrigin(t, s, "Bob", "bob")
