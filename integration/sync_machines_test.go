@@ -22,18 +22,18 @@ var machineShapes = map[string][][2]int{
 	"mesh": {{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}, {0, 4}, {1, 4}, {2, 4}, {3, 4}},
 }
 
-// A network is machines that keep one repository in step.
-type network struct {
+// A syncNet is machines that keep one repository in step.
+type syncNet struct {
 	*testing.T
 	all    []*replica
 	counts []*stanzaCount
 	links  [][2]int
 }
 
-// newNetwork sets up machines as users would: each clones by an invite from the first that it knows, and fetches by an invite from each other one.
-func newNetwork(t *testing.T, s *testserver.Server, links [][2]int, integrate string) *network {
+// newSyncNet sets up machines as users would: each clones by an invite from the first that it knows, and fetches by an invite from each other one.
+func newSyncNet(t *testing.T, s *testserver.Server, links [][2]int, integrate string) *syncNet {
 	t.Helper()
-	n := &network{T: t, links: links}
+	n := &syncNet{T: t, links: links}
 	for i, owner := range machineOwners {
 		name := fmt.Sprintf("m%d-%s", i, owner)
 		r := &replica{home: newHome(t, s, name, owner)}
@@ -111,7 +111,7 @@ func (r *replica) idle() bool {
 }
 
 // stanzas is how many messages and presences all machines have sent.
-func (n *network) stanzas() (sum int) {
+func (n *syncNet) stanzas() (sum int) {
 	for _, c := range n.counts {
 		sent, _ := c.sent("")
 		sum += sent
@@ -120,7 +120,7 @@ func (n *network) stanzas() (sum int) {
 }
 
 // converge waits until all machines have the same refs, and until nobody says anything any more.
-func (n *network) converge() {
+func (n *syncNet) converge() {
 	n.Helper()
 	n.await("the same refs everywhere", func() bool {
 		for _, r := range n.all[1:] {
@@ -137,7 +137,7 @@ func (n *network) converge() {
 const quietFor = 1500 * time.Millisecond
 
 // quiet waits until nobody has anything to do or to say.
-func (n *network) quiet() {
+func (n *syncNet) quiet() {
 	n.Helper()
 	last, since := -1, time.Now()
 	n.await("quiet", func() bool {
@@ -149,7 +149,7 @@ func (n *network) quiet() {
 }
 
 // await is the function of that name; if it is in vain the state of all machines is shown.
-func (n *network) await(what string, happened func() bool) {
+func (n *syncNet) await(what string, happened func() bool) {
 	n.Helper()
 	for end := time.Now().Add(deadline); !happened(); {
 		if time.Now().After(end) {
@@ -163,7 +163,7 @@ func (n *network) await(what string, happened func() bool) {
 }
 
 // state shows all machines.
-func (n *network) state() string {
+func (n *syncNet) state() string {
 	var text strings.Builder
 	for _, r := range n.all {
 		fmt.Fprintf(&text, "%s %s\n%s%s\n", r.name, r.proj, r.try(r.proj, "git", "for-each-ref").stdout,
@@ -176,7 +176,7 @@ func (n *network) state() string {
 }
 
 // merged expects that nothing waits to be merged anywhere, that work trees are as their branches, and that all repositories are sound.
-func (n *network) merged() {
+func (n *syncNet) merged() {
 	n.Helper()
 	for _, r := range n.all {
 		if left := r.unmerged(); len(left) > 0 {
@@ -200,7 +200,7 @@ func (r *replica) unmerged() (refs []string) {
 }
 
 // bytes are those of the messages that one machine has sent to another.
-func (n *network) bytes() map[[2]int]int {
+func (n *syncNet) bytes() map[[2]int]int {
 	sent := make(map[[2]int]int)
 	for i, c := range n.counts {
 		for j, r := range n.all {

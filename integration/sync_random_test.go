@@ -24,7 +24,7 @@ func TestSyncRandomOrder(t *testing.T) {
 			}
 			t.Logf("GIT_XMPP_TEST_SEED=%d", seed)
 			random := rand.New(rand.NewPCG(seed, 0))
-			n := newNetwork(t, testserver.New(t, testserver.Prosody, testserver.Options{}), links, "merge")
+			n := newSyncNet(t, testserver.New(t, testserver.Prosody, testserver.Options{}), links, "merge")
 			commits := 0
 			for step := range randomSteps {
 				r := n.all[random.IntN(len(n.all))]
@@ -59,7 +59,7 @@ func TestSyncRandomOrder(t *testing.T) {
 }
 
 // commitSomehow commits while others may push to the same repository: git doesn't if one has just done so, and the user tries again.
-func (n *network) commitSomehow(r *replica, step string) {
+func (n *syncNet) commitSomehow(r *replica, step string) {
 	n.Helper()
 	name := "step-" + step
 	if err := os.WriteFile(filepath.Join(r.proj, name), []byte(r.name), 0o600); err != nil {

@@ -21,7 +21,7 @@ const (
 func TestSyncTopologies(t *testing.T) {
 	for shape, links := range machineShapes {
 		t.Run(shape, func(t *testing.T) {
-			n := newNetwork(t, testserver.New(t, testserver.Prosody, testserver.Options{}), links, "merge")
+			n := newSyncNet(t, testserver.New(t, testserver.Prosody, testserver.Options{}), links, "merge")
 			n.commitInTurn()
 			n.crossOnce()
 			n.newRefs()
@@ -33,21 +33,21 @@ func TestSyncTopologies(t *testing.T) {
 
 // By default histories that haven't diverged move on, and those that have are everybody's to merge.
 func TestSyncFastForward(t *testing.T) {
-	n := newNetwork(t, testserver.New(t, testserver.Prosody, testserver.Options{}), machineShapes["line"], "ff")
+	n := newSyncNet(t, testserver.New(t, testserver.Prosody, testserver.Options{}), machineShapes["line"], "ff")
 	n.commitInTurn()
 	n.diverge("one", "other", 0)
 }
 
 // Who knows everybody keeps in step on another server, too.
 func TestSyncMeshEjabberd(t *testing.T) {
-	n := newNetwork(t, testserver.New(t, testserver.Ejabberd, testserver.Options{}), machineShapes["mesh"], "merge")
+	n := newSyncNet(t, testserver.New(t, testserver.Ejabberd, testserver.Options{}), machineShapes["mesh"], "merge")
 	n.commitInTurn()
 	n.commitAtOnce()
 	n.diverge("conflict", "conflict", 1)
 }
 
 // commitInTurn has each machine commit.
-func (n *network) commitInTurn() {
+func (n *syncNet) commitInTurn() {
 	n.Helper()
 	most, sum := 0, 0
 	for _, r := range n.all {
@@ -65,7 +65,7 @@ func (n *network) commitInTurn() {
 }
 
 // crossOnce commits a file that can't be packed, and expects that it crosses each link at most once.
-func (n *network) crossOnce() {
+func (n *syncNet) crossOnce() {
 	n.Helper()
 	const size = 500_000
 	before := n.bytes()
@@ -87,7 +87,7 @@ func (n *network) crossOnce() {
 }
 
 // newRefs makes branches and tags.
-func (n *network) newRefs() {
+func (n *syncNet) newRefs() {
 	n.Helper()
 	n.all[0].git(n.all[0].proj, "branch", "topic/of/bob")
 	n.all[2].git(n.all[2].proj, "tag", "light")
@@ -109,7 +109,7 @@ func (n *network) newRefs() {
 }
 
 // commitAtOnce has all machines commit at the same time.
-func (n *network) commitAtOnce() {
+func (n *syncNet) commitAtOnce() {
 	n.Helper()
 	before := n.stanzas()
 	var commits []*exec.Cmd
@@ -141,7 +141,7 @@ func (n *network) commitAtOnce() {
 
 // diverge has the machines at both ends commit a file each, so that nobody can or may merge that, and one of the owners merge it, with that exit status of
 // git's.
-func (n *network) diverge(file, otherFile string, status int) {
+func (n *syncNet) diverge(file, otherFile string, status int) {
 	n.Helper()
 	one, other := n.all[1], n.all[4]
 	var commits []*exec.Cmd

@@ -98,8 +98,9 @@ func (s *Server) offered(ctx context.Context, c *client, offer *protocol.CanPush
 			s.Sync.Offered(ctx, entry.UUID, c.key, offer.From, tips)
 		}
 		var wanted []repo.Tip
-		wanted, err = entry.Repo.Wanted(ctx, offer.From, tips)
-		answer = syncer.Answer(offer, wanted)
+		if wanted, err = entry.Repo.Wanted(ctx, offer.From, tips); len(wanted) > 0 {
+			answer = s.wanted(entry.UUID, c, offer, wanted)
+		}
 	} else {
 		var lacks bool
 		if lacks, err = entry.Repo.Lacks(ctx, idsOf(offer)); lacks {
@@ -112,6 +113,17 @@ func (s *Server) offered(ctx context.Context, c *client, offer *protocol.CanPush
 	}
 	log.Debug("offered a push", "tips", len(offer.Tips), "answer", answer.Type())
 	return answer
+}
+
+// wanted asks for a push of what is wanted. What is about to come from another peer isn't named.
+func (s *Server) wanted(repository string, c *client, offer *protocol.CanPush, wanted []repo.Tip) protocol.Message {
+	if s.Sync != nil {
+		wanted = s.Sync.Expect(repository, c.key, offer.From, wanted)
+	}
+	if len(wanted) == 0 {
+		return &protocol.PushRequest{From: offer.To, To: offer.From}
+	}
+	return syncer.Answer(offer, wanted)
 }
 
 func idsOf(offer *protocol.CanPush) []string {

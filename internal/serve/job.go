@@ -53,6 +53,7 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 
 	began := time.Now()
 	j.receiving()
+	defer j.ended()
 	status, err := j.work(ctx, cancel, reader, log)
 	switch {
 	case context.Cause(ctx) != nil:
@@ -70,10 +71,16 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 	}
 }
 
-// receiving and received tell who keeps repositories in step of a push.
+// receiving, received and ended tell who keeps repositories in step of a push.
 func (j *job) receiving() {
 	if s := j.server.Sync; s != nil && j.open.Service == protocol.ReceivePack {
 		s.Receiving(j.entry.UUID, j.client.key, j.open.Client, j.open.Merges)
+	}
+}
+
+func (j *job) ended() {
+	if s := j.server.Sync; s != nil && j.open.Service == protocol.ReceivePack {
+		s.Ended(j.entry.UUID, j.open.Client)
 	}
 }
 

@@ -32,7 +32,7 @@ func TestMadeUpNames(t *testing.T) {
 			refs, tips = append(refs, name), append(tips, repo.Tip{Ref: name, ID: uuid1})
 		}
 		w.syncer.Requested(w.uuid, alice.key, uuid1, refs)
-		w.syncer.Offered(w.uuid, alice.key, uuid1, tips)
+		w.syncer.Offered(t.Context(), w.uuid, alice.key, uuid1, tips)
 	}
 	if n := w.syncer.Remembered(); n > remembered {
 		t.Errorf("%d names are kept", n)

@@ -165,7 +165,10 @@ func (s *Syncer) Requested(repository string, key peers.Key, client string, refs
 
 // Receiving is told that a peer's repository begins to push to one here, and whether it merges what it gets from there.
 func (s *Syncer) Receiving(repository string, key peers.Key, client string, merges bool) {
-	s.each(repository, key, client, func(l *link) { l.merges = merges })
+	s.each(repository, key, client, func(l *link) {
+		l.merges = merges
+		l.repo.beginLocked(client)
+	})
 }
 
 // Received is told that such a push was carried out.

@@ -22,7 +22,7 @@ func TestOutsideOfItsLife(t *testing.T) {
 	all := func() {
 		w.syncer.Linked()
 		w.syncer.Presence(alice.endpoint.JID(), true)
-		w.syncer.Offered(w.uuid, alice.key, uuid1, nil)
+		w.syncer.Offered(t.Context(), w.uuid, alice.key, uuid1, nil)
 		w.syncer.Requested(w.uuid, alice.key, uuid1, []string{"refs/heads/main"})
 		w.syncer.Receiving(w.uuid, alice.key, uuid1, true)
 		w.syncer.Received(w.uuid, alice.key, uuid1)

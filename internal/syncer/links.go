@@ -36,6 +36,7 @@ type link struct {
 	waiting bool              // it has promised a push
 	asked   time.Time         // when it last said what it has
 	merges  bool              // it merges what comes from us
+	putOff  []repo.Tip        // that it has offered, and another peer was about to push
 
 	todo       todo
 	byHand     bool // somebody has asked for what is to be done: it is done even if the repository isn't kept in step

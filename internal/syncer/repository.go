@@ -28,6 +28,7 @@ type repository struct {
 	remotes    []remote             // by way of XMPP
 	links      map[linkID]*link     // to be kept in step with, or asked
 	out        map[string]time.Time // remotes that are out of sync, since when
+	expected   map[string]expected  // by the UUID of the repository that was asked for it
 
 	working  chan struct{} // a slot for whoever looks at it
 	touched  time.Time     // when the last change was told
@@ -60,7 +61,10 @@ func (s *Syncer) take(ctx context.Context, found Repository, total int) {
 		if r != nil {
 			s.dropLocked(r)
 		}
-		r = &repository{Repository: found, links: make(map[linkID]*link), out: make(map[string]time.Time), working: make(chan struct{}, 1)}
+		r = &repository{
+			Repository: found, links: make(map[linkID]*link), working: make(chan struct{}, 1),
+			out: make(map[string]time.Time), expected: make(map[string]expected),
+		}
 		s.repos[found.UUID], s.dirs[found.Repo.Dir] = r, r
 	}
 	s.setLocked(r, found.Settings, remotes)

@@ -203,6 +203,7 @@ func (s *Syncer) talked(t *talk, all []repo.Tip) {
 		l.ours = branchesOf(all)
 	}
 	l.promised(len(t.coming) > 0)
+	l.repo.expectLocked(l.client, t.coming)
 	if len(t.coming) == 0 {
 		s.settleLocked(l, false)
 	}
