@@ -101,7 +101,7 @@ func (r *replica) idle() bool {
 	for _, repo := range s.Sync {
 		for _, m := range repo.Remotes {
 			for _, p := range m.Peers {
-				if len(p.Waiting) > 0 && p.Online {
+				if len(p.Waiting) > 0 && p.Online && p.Error == "" { // one that fails waits for something to happen
 					return false
 				}
 			}

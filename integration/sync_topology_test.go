@@ -13,7 +13,7 @@ import (
 // base64, envelopes and QUIC make it 1.4, what a busy machine takes for lost comes on top, and a second crossing would make it 2.8.
 const (
 	maxStanzas        = 60
-	maxStanzasMerging = 200 // of several at once: everybody merges what is new
+	maxStanzasMerging = 100 // of several at once: everybody merges what is new
 	maxBytesFactor    = 2.2
 )
 
