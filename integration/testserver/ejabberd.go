@@ -18,6 +18,7 @@ var ejabberdConfig = template.Must(template.New("ejabberd").Parse(`hosts: [{{pri
 loglevel: info
 certfiles: [{{printf "%q" .PEM}}]
 auth_password_format: scram
+disable_sasl_mechanisms: [{{range $i, $name := .Disable}}{{if $i}}, {{end}}{{printf "%q" $name}}{{end}}]
 shaper:
   limited: {rate: {{.BytesPerSecond}}, burst_size: {{.BurstBytes}}}
 shaper_rules:
@@ -60,7 +61,7 @@ func (ejabberdRecipe) configure(s *Server, ports []int) error {
 	var text strings.Builder
 	err := ejabberdConfig.Execute(&text, map[string]any{
 		"Domain": s.Domain, "PEM": s.pair.bothFile, "Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
-		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper,
+		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper, "Disable": s.opts.DisableMechanisms,
 	})
 	if err != nil {
 		return err

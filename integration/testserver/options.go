@@ -33,6 +33,8 @@ type Options struct {
 	// in the very chunk that goes over the limit passes; ejabberd counts whole
 	// chunks, so stanzas sent together may be refused that fit one by one.
 	MaxStanzaBytes int
+	// DisableMechanisms are mechanisms of SASL that aren't offered.
+	DisableMechanisms []string
 	// BytesPerSecond limits what the server reads from a client; 0 is no limit.
 	// Prosody takes multiples of 1,000 only.
 	BytesPerSecond int
@@ -45,6 +47,9 @@ type Options struct {
 // plainName is what Accounts' keys and Domain are made of: nothing that needs
 // escaping in Lua, YAML or Erlang, and nothing that looks like an option.
 var plainName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
+
+// mechanismName is how those of SASL are written (RFC 4422, 3.1).
+var mechanismName = regexp.MustCompile(`^[A-Z0-9_-]{1,20}$`)
 
 // withDefaults fills in zero values and refuses what can't be written into the
 // servers' configuration files.
@@ -70,6 +75,11 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if address, err := netip.ParseAddr(o.host()); err != nil || !address.Is4() {
 		return o, fmt.Errorf("unusable host %q", o.Host)
+	}
+	for _, name := range o.DisableMechanisms {
+		if !mechanismName.MatchString(name) {
+			return o, fmt.Errorf("unusable mechanism %q", name)
+		}
 	}
 	for name, password := range o.Accounts {
 		if !plainName.MatchString(name) {

@@ -29,6 +29,8 @@ c2s_stanza_size_limit = {{.MaxStanzaBytes}}
 {{with .KBPerSecond}}limits = { c2s = { rate = "{{.}}kb/s" } }
 {{end -}}
 authentication = "internal_hashed"
+{{with .Disable}}disable_sasl_mechanisms = { {{range .}}{{printf "%q" .}}, {{end}} }
+{{end -}}
 ssl = { key = {{printf "%q" .Pair.Key}}, certificate = {{printf "%q" .Pair.Cert}} }
 modules_enabled = {
 	"roster", "saslauth", "tls", "disco", "ping", "smacks", "carbons", "posix", "offline", "blocklist",
@@ -57,7 +59,7 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 		"Root": os.Geteuid() == 0, "Dir": s.Dir,
 		"PIDFile": filepath.Join(s.Dir, "pid"), "Data": filepath.Join(s.Dir, "data"), "Socket": filepath.Join(s.Dir, "admin.sock"),
 		"Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
-		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit,
+		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit, "Disable": s.opts.DisableMechanisms,
 		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile},
 		"Domain": s.Domain,
 	})
