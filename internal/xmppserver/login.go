@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/xdg-go/scram"
 	"mellium.im/sasl"
@@ -42,6 +44,7 @@ var scramVariants = []struct {
 // whose account it turns out to have.
 type login struct {
 	accounts *accounts
+	only     []string             // the mechanisms that may be offered; nil: all
 	binding  scram.ChannelBinding // zero: none to offer
 	user     string               // as given, when a mechanism has succeeded
 	identity string               // the authorization identity asked for
@@ -63,7 +66,13 @@ func (l *login) mechanisms() (all []sasl.Mechanism) {
 				return s.NewConversationWithChannelBinding(l.binding)
 			}))
 	}
-	return append(all, sasl.Plain)
+	all = append(all, sasl.Plain)
+	return slices.DeleteFunc(all, func(m sasl.Mechanism) bool { return l.only != nil && !slices.Contains(l.only, m.Name) })
+}
+
+// binds tells whether a mechanism with channel binding may be offered.
+func (l *login) binds() bool {
+	return l.only == nil || slices.ContainsFunc(l.only, func(name string) bool { return strings.HasSuffix(name, "-PLUS") })
 }
 
 // scram is the server's side of a SCRAM mechanism. mellium.im/sasl has one too,

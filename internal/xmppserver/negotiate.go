@@ -42,7 +42,7 @@ type negotiation struct {
 // that it returns is registered: stanzas for it queue up already. When it fails
 // nothing is left registered.
 func (s *Server) negotiate(ctx context.Context, raw net.Conn) (*client, error) {
-	n := &negotiation{server: s, raw: raw, login: login{accounts: s.accounts}}
+	n := &negotiation{server: s, raw: raw, login: login{accounts: s.accounts, only: s.mechanisms}}
 	state, err := n.sniff()
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (n *negotiation) checkHeader(in stream.Info) error {
 // findBinding prepares tls-exporter (RFC 9266). It needs TLS 1.3: before that,
 // exported keys are only unique with an extension.
 func (n *negotiation) findBinding(state tls.ConnectionState) bool {
-	if state.Version < tls.VersionTLS13 {
+	if state.Version < tls.VersionTLS13 || !n.login.binds() {
 		return false
 	}
 	binding, err := scram.NewTLSExporterBinding(&state)

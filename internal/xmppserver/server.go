@@ -29,6 +29,9 @@ type Config struct {
 	// Certificate is the server's. Nil: one is made on the spot, for Domain,
 	// localhost and the loopback addresses.
 	Certificate *tls.Certificate
+	// Mechanisms are those of SASL that are offered, of SCRAM-SHA-256 and SCRAM-SHA-1, each also with
+	// -PLUS, and PLAIN. Nil: all.
+	Mechanisms []string
 	// MaxStanzaBytes is the largest stanza accepted; default 262,144.
 	MaxStanzaBytes int
 	// Log gets who comes and goes. Nil: nothing is logged.
@@ -45,6 +48,7 @@ type Server struct {
 	log            *slog.Logger
 	limits         limits
 	maxStanzaBytes int
+	mechanisms     []string
 	accounts       *accounts
 	sessions       sessions
 	chunks         sync.Pool
@@ -107,6 +111,7 @@ func newServer(cfg Config) (*Server, error) {
 		log:            cfg.Log,
 		limits:         defaultLimits(),
 		maxStanzaBytes: cfg.MaxStanzaBytes,
+		mechanisms:     cfg.Mechanisms,
 		accounts:       accounts,
 		sessions:       sessions{online: make(map[string]map[string]*client)},
 		chunks:         sync.Pool{New: func() any { return new(chunk) }},
