@@ -94,7 +94,7 @@ func (c *Conn) Explain(err error) error {
 	case errors.As(err, &app) && app.Remote:
 		return &ClosedError{c.peer.full, uint32(app.ErrorCode)}
 	case errors.As(err, &idle):
-		return fail(ErrLost, "nothing heard from %s for too long", c.peer.full) // by the shorter timeout of the two ends
+		return c.endpoint.silent(c.peer) // by the shorter timeout of the two ends
 	case errors.As(err, &reset):
 		return fail(ErrLost, "%s was started anew", c.peer.full)
 	}
@@ -113,6 +113,7 @@ type receiver struct {
 func (r *receiver) packets(from string, payload []byte) {
 	<-r.ready
 	if p := r.book.sender(from); p != nil {
+		p.heard()
 		if err := r.Endpoint.packets.deliver(p, payload); err != nil {
 			r.cfg.Log.Debug("payload dropped", "from", p.full, "err", err)
 		}
@@ -120,9 +121,14 @@ func (r *receiver) packets(from string, payload []byte) {
 }
 
 // undelivered is told of a message that came back: the peer is gone, or its server can't be reached. QUIC sends again, and
-// the knock's answer or the peer's presence tell the rest.
+// the knock's answer or the peer's presence tell the rest. If it stays so, this is why.
 func (r *receiver) undelivered(from string, err *stanzaError) {
+	<-r.ready
 	r.cfg.Log.Debug("message came back", "from", clean(from), "err", err.String())
+	if p := r.book.sender(from); p != nil {
+		text := err.String()
+		p.bounced.Store(&text)
+	}
 }
 
 func (r *receiver) presence(from jid.JID, available bool) {

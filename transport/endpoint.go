@@ -193,11 +193,19 @@ func (e *Endpoint) inWords(p *peer, err error) error {
 	var handshake *quic.HandshakeTimeoutError
 	switch {
 	case errors.As(err, &handshake):
-		return fail(ErrNobody, "%s doesn't answer", p.full)
+		return fail(ErrNobody, "%s doesn't answer%s", p.full, p.whyNot())
 	case errors.As(err, &idle):
-		return fail(ErrLost, "%s went silent", p.full)
+		return e.silent(p)
 	}
 	return fail(ErrLost, "connect to %s: %v", p.full, err)
+}
+
+// silent is the error of a peer of which nothing was heard for too long: for want of a link of ours, because messages came back, or for what we don't know.
+func (e *Endpoint) silent(p *peer) error {
+	if why := e.session.why.Load(); why != nil && !e.session.out.isLinked() {
+		return fail(ErrLost, "the connection to our xmpp server is lost: %s", clean((*why).Error()))
+	}
+	return fail(ErrLost, "nothing heard from %s for too long%s", p.full, p.whyNot())
 }
 
 // listen accepts connections until the endpoint is closed.

@@ -20,6 +20,8 @@ const (
 	loginTimeout = 30 * time.Second
 	// hastyTimeout is how long one may take that doesn't wait for features.
 	hastyTimeout = 12 * time.Second
+	// maxRedirects is how often a login follows a server that names another host.
+	maxRedirects = 3
 )
 
 // A link is a negotiated connection: logged in and bound, before presence.
@@ -30,30 +32,50 @@ type link struct {
 	maxStanza int
 }
 
-// login connects, secures the connection, authenticates and binds a resource. It asks for what it will need before it has seen that there is such a
-// thing; with a server that can't take that, it tries once more and waits for the features. Every error is an ErrServer.
-func login(ctx context.Context, cfg *Config) (*link, error) {
+// login connects, secures the connection, authenticates and binds a resource, on another host if the server says so: on the one that it named
+// already, if there is one. Every error is an ErrServer.
+func login(ctx context.Context, cfg *Config, named *target) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
+	var list []target
+	if named != nil {
+		list = []target{*named}
+	} else {
+		var err error
+		if list, err = targets(ctx, net.DefaultResolver, cfg.Server, cfg.Account); err != nil {
+			return nil, final(fail(ErrServer, "%s: %v", cfg.Account, err))
+		}
+	}
+	for range maxRedirects + 1 {
+		l, err := loginAt(ctx, cfg, list)
+		other := redirect(err)
+		if other == nil {
+			return l, err
+		}
+		cfg.Log.Debug("the server names another host", "host", other.addr)
+		list = []target{*other}
+	}
+	return nil, final(fail(ErrServer, "log in as %s: sent on to another host more than %d times (see-other-host), to %s at last", cfg.Account, maxRedirects, list[0].addr))
+}
+
+// loginAt logs in to the first of some targets that answers. It asks for what it will need before it has seen that there is such a thing; with a server that
+// can't take that, it tries once more and waits for the features.
+func loginAt(ctx context.Context, cfg *Config, list []target) (*link, error) {
 	hasty, stop := context.WithTimeout(ctx, hastyTimeout)
 	defer stop()
-	l, err := attempt(hasty, cfg, true)
+	l, err := attempt(hasty, cfg, list, true)
 	if err == nil || ctx.Err() != nil || errors.Is(err, errFinal) {
 		return l, err
 	}
 	cfg.Log.Debug("log in again, more slowly", "err", err)
-	return attempt(ctx, cfg, false)
+	return attempt(ctx, cfg, list, false)
 }
 
-// errFinal is an error of a login that another one wouldn't mend.
+// errFinal is an error of a login that another one, slower, wouldn't mend.
 var errFinal = errors.New("no login")
 
 // attempt logs in; a hasty one asks before it has seen the features.
-func attempt(ctx context.Context, cfg *Config, hasty bool) (*link, error) {
-	list, err := targets(ctx, net.DefaultResolver, cfg.Server, cfg.Account)
-	if err != nil {
-		return nil, final(fail(ErrServer, "%s: %v", cfg.Account, err))
-	}
+func attempt(ctx context.Context, cfg *Config, list []target, hasty bool) (*link, error) {
 	conn, at, err := connect(ctx, list)
 	if err != nil {
 		return nil, final(fail(ErrServer, "can't reach the xmpp server of %s: %v: check the network, or set xmpp.server", cfg.Account, err))
@@ -61,20 +83,23 @@ func attempt(ctx context.Context, cfg *Config, hasty bool) (*link, error) {
 	conn = quickAck(conn)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	l, err := negotiate(ctx, cfg, conn, at, hasty)
-	if err != nil || !stop() {
-		_ = conn.Close()
-		switch {
-		case ctx.Err() != nil:
-			return nil, fail(ErrServer, "log in to %s as %s: no answer within %v", at.addr, cfg.Account, loginTimeout)
-		case errors.Is(err, ErrServer):
-			return nil, final(err)
-		case errors.Is(err, errFinal):
-			return nil, final(fail(ErrServer, "log in to %s as %s: %v", at.addr, cfg.Account, inWords(err)))
-		default:
-			return nil, fail(ErrServer, "log in to %s as %s: %v", at.addr, cfg.Account, inWords(err))
-		}
+	if err == nil && stop() {
+		return l, nil
 	}
-	return l, nil
+	_ = conn.Close()
+	var said *streamError
+	switch {
+	case ctx.Err() != nil:
+		return nil, fail(ErrServer, "log in to %s as %s: no answer within %v", at.addr, cfg.Account, loginTimeout)
+	case errors.Is(err, ErrServer):
+		return nil, final(err)
+	case errors.As(err, &said) && said.isFinal():
+		return nil, &failure{text: fmt.Sprintf("log in to %s as %s: %v", at.addr, cfg.Account, said), kinds: []error{ErrServer, errFinal, said}}
+	case errors.Is(err, errFinal):
+		return nil, final(fail(ErrServer, "log in to %s as %s: %v", at.addr, cfg.Account, inWords(err)))
+	default:
+		return nil, fail(ErrServer, "log in to %s as %s: %v", at.addr, cfg.Account, inWords(err))
+	}
 }
 
 // final says that an error isn't for want of patience.
@@ -145,7 +170,7 @@ func startTLS(conn net.Conn, account jid.JID, hasty bool) error {
 		return err
 	}
 	if offered.StartTLS == nil {
-		return errors.New("the server offers no TLS")
+		return final(errors.New("the server offers no TLS: somebody may be in between; nothing was sent"))
 	}
 	start, err := s.next()
 	if err != nil {
@@ -155,7 +180,7 @@ func startTLS(conn net.Conn, account jid.JID, hasty bool) error {
 		return errors.New("the server refuses to start TLS")
 	}
 	if s.in.Buffered() > 0 { // somebody put in what would be taken for the server's, unprotected
-		return errors.New("data before TLS started")
+		return final(errors.New("data before TLS started: somebody is in between; nothing was sent"))
 	}
 	return nil
 }
@@ -190,7 +215,7 @@ func bound(s *stream, cfg *Config) (jid.JID, error) {
 	return self, nil
 }
 
-// inWords tells failures of TLS in words that say what to do.
+// inWords tells failures of TLS and XML in words that say what to do, and are safe for a terminal.
 func inWords(err error) error {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
@@ -203,7 +228,7 @@ func inWords(err error) error {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return errors.New("the server's certificate has expired, or the clock is wrong")
 	case errors.As(err, &invalid):
-		return fmt.Errorf("the server's certificate is invalid: %v", invalid)
+		return fmt.Errorf("the server's certificate is invalid: %s", clean(invalid.Error()))
 	}
-	return err
+	return errors.New(clean(err.Error()))
 }

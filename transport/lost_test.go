@@ -70,7 +70,10 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.to)
+		p.mu.Lock()
+		to := p.to
+		p.mu.Unlock()
+		server, err := net.Dial("tcp", to)
 		if err != nil {
 			_ = client.Close()
 			continue
@@ -85,6 +88,14 @@ func (p *proxy) accept() {
 			})
 		}
 	}
+}
+
+// lead has what connects from now on come to another server, and what is connected come again.
+func (p *proxy) lead(to string) {
+	p.mu.Lock()
+	p.to = to
+	p.mu.Unlock()
+	p.cut()
 }
 
 // cut resets the connections that are there.

@@ -83,11 +83,13 @@ func (o *outbox) link(up bool) {
 	o.signal()
 }
 
-// onlySmall has messages carry one payload from now on: there are servers that count more than the stanza against their limit.
-func (o *outbox) onlySmall() {
+// onlySmall has messages carry one payload from now on: there are servers that count more than the stanza against their limit. It is false if they did already.
+func (o *outbox) onlySmall() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	news := !o.small
 	o.small = true
+	return news
 }
 
 // close refuses everything from now on and lets the writer finish what is there.

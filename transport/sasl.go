@@ -27,11 +27,20 @@ func authenticate(s *stream, cfg *Config, state tls.ConnectionState, offered *fe
 	if !ok {
 		return fmt.Errorf("the server offers no mechanism that we know: %s", clean(strings.Join(offered.Mechanisms, " ")))
 	}
+	if err := checkRecord(cfg, mechanism.Name, offered); err != nil {
+		return err
+	}
 	cfg.Log.Debug("authenticating", "mechanism", mechanism.Name, "offered", strings.Join(offered.Mechanisms, " "), "bindings", fmt.Sprint(offered.Bindings))
-	client := sasl.NewClient(mechanism, sasl.TLSState(state), sasl.RemoteMechanisms(offered.Mechanisms...),
-		sasl.Credentials(func() (username, password, identity []byte) {
-			return []byte(cfg.Account.Localpart()), []byte(cfg.Password), nil
-		}))
+	if err := exchange(s, cfg, mechanism, state, offered); err != nil {
+		return err
+	}
+	keepRecord(cfg, mechanism.Name)
+	return nil
+}
+
+// exchange is the conversation of a mechanism.
+func exchange(s *stream, cfg *Config, mechanism sasl.Mechanism, state tls.ConnectionState, offered *features) error {
+	client := newClient(cfg, mechanism, state, offered)
 	more, response, err := client.Step(nil)
 	if err != nil {
 		return err
@@ -40,10 +49,19 @@ func authenticate(s *stream, cfg *Config, state tls.ConnectionState, offered *fe
 	if err != nil {
 		return err
 	}
-	for range maxSASLSteps {
+	for step := range maxSASLSteps {
 		name, challenge, err := s.saslStep(cfg)
 		if err != nil {
 			return err
+		}
+		if more && step == 0 {
+			err := checkServerFirst(challenge, mechanism.Name, offered)
+			if errors.Is(err, errOfferChanged) {
+				return fail(ErrDowngrade, "log in as %s: %v", cfg.Account, err)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if name == "success" && !more {
 			return nil
@@ -118,13 +136,25 @@ func (s *stream) saslStep(cfg *Config) (name string, data []byte, err error) {
 				break
 			}
 		}
-		if condition == "not-authorized" {
-			return "", nil, fail(ErrPassword, "log in as %s: wrong password or no such account (not-authorized): check with git credential, or set GIT_XMPP_PASSWORD", cfg.Account)
-		}
-		return "", nil, fmt.Errorf("authentication failed: %s", clean(condition))
+		return "", nil, saslFailure(cfg, condition)
 	default:
 		return "", nil, fmt.Errorf("unexpected <%s> during authentication", clean(step.XMLName.Local))
 	}
+}
+
+// saslFailure tells why the server refused a login. Another attempt wouldn't mend it.
+func saslFailure(cfg *Config, condition string) error {
+	switch condition {
+	case "not-authorized":
+		return fail(ErrPassword, "log in as %s: wrong password or no such account (not-authorized): check with git credential, or set GIT_XMPP_PASSWORD", cfg.Account)
+	case "account-disabled":
+		return fail(ErrServer, "log in as %s: the account is disabled (account-disabled): ask the server's operator", cfg.Account)
+	case "credentials-expired":
+		return fail(ErrServer, "log in as %s: the password has expired (credentials-expired): set a new one on the server", cfg.Account)
+	case "temporary-auth-failure":
+		return fail(ErrServer, "log in as %s: the server can't check passwords now (temporary-auth-failure): try again later", cfg.Account)
+	}
+	return fail(ErrServer, "log in as %s: authentication failed: %s", cfg.Account, clean(condition))
 }
 
 // encodeSASL is base64, with "=" for an empty answer (RFC 6120, 6.4.2).

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"crypto/tls"
+	"errors"
 	"testing"
 )
 
@@ -34,5 +35,30 @@ func TestChooseMechanism(t *testing.T) {
 		if got.Name != c.want || ok != (c.want != "") {
 			t.Errorf("%s: %q, want %q", name, got.Name, c.want)
 		}
+	}
+}
+
+// The example of XEP-0474, and what happens to it on the way.
+func TestOfferHash(t *testing.T) {
+	f := &features{Mechanisms: []string{"SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"}}
+	for _, kind := range []string{"tls-server-end-point", "tls-exporter"} {
+		f.Bindings = append(f.Bindings, struct {
+			Type string `xml:"type,attr"`
+		}{kind})
+	}
+	message := []byte("r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,s=QSXCR+Q6sek8bf92,i=4096,h=G6k/rBLDqgOhRRaCuuatSDFkJ08=")
+	if err := checkServerFirst(message, "SCRAM-SHA-1-PLUS", f); err != nil {
+		t.Error(err)
+	}
+	if err := checkServerFirst(message, "SCRAM-SHA-256", f); !errors.Is(err, errOfferChanged) {
+		t.Errorf("another hash: %v", err)
+	}
+	f.Bindings = f.Bindings[:1]
+	if err := checkServerFirst(message, "SCRAM-SHA-1-PLUS", f); !errors.Is(err, errOfferChanged) {
+		t.Errorf("a binding less: %v", err)
+	}
+	f.Bindings = nil
+	if err := checkServerFirst(message, "SCRAM-SHA-1-PLUS", f); !errors.Is(err, errOfferChanged) {
+		t.Errorf("no bindings: %v", err)
 	}
 }

@@ -30,18 +30,23 @@ func configFor(t testing.TB, s *testserver.Server, user, resource string) transp
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	cfg := transport.Config{
 		Account: jid.MustParse(user + "@" + s.Domain), Password: s.Accounts[user], Resource: resource, Server: s.Addr,
-		RootCAs: pool, Identity: key, Status: "test", Software: "test", Version: "1", Timeout: deadline,
+		RootCAs: pool, Identity: newKey(t), Status: "test", Software: "test", Version: "1", Timeout: deadline,
 	}
 	if testing.Verbose() {
 		cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	return cfg
+}
+
+func newKey(t testing.TB) ed25519.PrivateKey {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 func start(t testing.TB, cfg transport.Config) *transport.Endpoint {

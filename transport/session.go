@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +30,8 @@ const (
 	steadyAfter = time.Second
 	// conflictBackoff is the wait after somebody else took our resource.
 	conflictBackoff = 60 * time.Second
+	// busyBackoff is the wait, or half of it, after a server has said that it can't have us now.
+	busyBackoff = 10 * time.Second
 
 	maxPendingIQs = 256
 
@@ -47,10 +48,11 @@ type session struct {
 	handler handler
 	self    atomic.Pointer[jid.JID] // full JID, as last bound
 
-	stop  context.CancelFunc // ends the supervisor
-	ended context.Context    // done when it has ended
-	err   error              // why; after ended
-	heard atomic.Int64       // when something came in last, Unix nanoseconds
+	stop  context.CancelFunc    // ends the supervisor
+	ended context.Context       // done when it has ended
+	err   error                 // why; after ended
+	heard atomic.Int64          // when something came in last, Unix nanoseconds
+	why   atomic.Pointer[error] // there was no link last time
 
 	mu     sync.Mutex
 	lastID uint64
@@ -75,7 +77,7 @@ type question struct {
 // startSession logs in and goes on in the background until close is called, or until
 // a login is refused for good. The first login's failure is returned.
 func startSession(ctx context.Context, cfg *Config, h handler) (*session, error) {
-	first, err := login(ctx, cfg)
+	first, err := login(ctx, cfg, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -106,26 +108,22 @@ func (s *session) supervise(ctx context.Context, l *link) error {
 	for {
 		began := time.Now()
 		err := s.runLink(ctx, l)
-		s.out.link(false)
-		s.forgetQuestions()
+		s.lost(err)
 		if ctx.Err() != nil || s.out.isClosed() {
 			return nil
 		}
 		s.cfg.Log.Info("xmpp link lost", "err", err)
-		conflict := isStreamError(err, "conflict")
-		if isStreamError(err, "policy-violation") {
-			s.out.onlySmall()
-		}
-		if conflict && !s.cfg.Serve {
+		if isStreamError(err, "conflict") && !s.cfg.Serve {
 			return fail(ErrServer, "%s: another program took our place on the server (conflict)", s.cfg.Account)
 		}
-		switch {
-		case conflict:
-			wait = conflictBackoff
-		case time.Since(began) > steadyAfter:
+		if time.Since(began) > steadyAfter {
 			wait = minBackoff
 		}
-		if l, wait, err = s.relogin(ctx, wait); err != nil {
+		wait = max(wait, waitAfter(err))
+		if isStreamError(err, "policy-violation") && !s.out.onlySmall() { // smaller messages aren't what it wants
+			wait = max(wait, busyBackoff)
+		}
+		if l, wait, err = s.relogin(ctx, wait, redirect(err)); err != nil {
 			return err
 		}
 		s.self.Store(&l.self)
@@ -133,9 +131,16 @@ func (s *session) supervise(ctx context.Context, l *link) error {
 	}
 }
 
-// relogin logs in again, after a wait that grows from one time to the next; it returns what the next one would be. A
-// refused password is the end, but for a server, which goes on trying.
-func (s *session) relogin(ctx context.Context, wait time.Duration) (*link, time.Duration, error) {
+// lost notes that there is no link, and why.
+func (s *session) lost(err error) {
+	s.why.Store(&err)
+	s.out.link(false)
+	s.forgetQuestions()
+}
+
+// relogin logs in again, after a wait that grows from one time to the next; it returns what the next one would be. A refused password, or a login that is
+// weaker than it was, is the end, but for a server, which goes on trying. The first try is on the host that the server has named, if it has.
+func (s *session) relogin(ctx context.Context, wait time.Duration, named *target) (*link, time.Duration, error) {
 	for {
 		jitter := time.Duration(rand.Int64N(int64(wait/2) + 1))
 		select {
@@ -143,15 +148,17 @@ func (s *session) relogin(ctx context.Context, wait time.Duration) (*link, time.
 		case <-ctx.Done():
 			return nil, 0, ctx.Err()
 		}
-		wait = min(2*wait, maxBackoff)
-		l, err := login(ctx, s.cfg)
+		l, err := login(ctx, s.cfg, named)
+		named = nil
+		wait = max(min(2*wait, maxBackoff), waitAfter(err))
 		if err == nil {
 			s.cfg.Log.Info("xmpp link restored", "jid", l.self.String())
 			return l, wait, nil
 		}
-		if ctx.Err() != nil || errors.Is(err, ErrPassword) && !s.cfg.Serve {
+		if ctx.Err() != nil || !s.cfg.Serve && (errors.Is(err, ErrPassword) || errors.Is(err, ErrDowngrade)) {
 			return nil, 0, err
 		}
+		s.why.Store(&err)
 		s.cfg.Log.Warn("xmpp login failed", "err", err)
 	}
 }
@@ -240,83 +247,4 @@ func (s *session) farewell(ctx context.Context, l *link) {
 	case <-ctx.Done():
 	case <-time.After(closeTimeout):
 	}
-}
-
-// watch pings a silent server and gives up one that stays silent.
-func (s *session) watch(ctx context.Context) error {
-	ticker := time.NewTicker(pingAfter / 6)
-	defer ticker.Stop()
-	pinged := false
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-		silence := s.silence()
-		switch {
-		case silence > deadAfter:
-			return errors.New("the server is silent")
-		case silence > pingAfter && !pinged:
-			s.ask("", pingPayload, func(*stanzaError) {})
-			pinged = true
-		case silence <= pingAfter:
-			pinged = false
-		}
-	}
-}
-
-// read is the only reader of a link: it hands everything on in order.
-func (s *session) read(l *link) error {
-	payloads := &payloadBuffer{}
-	for {
-		start, err := l.next()
-		if err != nil {
-			return err
-		}
-		s.heard.Store(time.Now().UnixNano())
-		if start.Name.Space != stanza.NSClient {
-			err = l.skip()
-		} else {
-			switch start.Name.Local {
-			case "message":
-				err = s.readMessage(l, start, payloads)
-			case "iq":
-				err = s.readIQ(l, start)
-			case "presence":
-				err = s.readPresence(l, start)
-			default:
-				err = l.skip()
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (s *session) readMessage(l *link, start xmlStart, buf *payloadBuffer) error {
-	m, err := l.readMessage(start, buf)
-	switch {
-	case err != nil:
-		return err
-	case m.kind == "error":
-		s.handler.undelivered(m.from, m.err)
-	case m.kind == string(stanza.MessageTypeHeadline):
-		for _, payload := range m.payloads {
-			s.handler.packets(m.from, payload)
-		}
-	}
-	return nil
-}
-
-func (s *session) readPresence(l *link, start xmlStart) error {
-	var p presence
-	if err := l.decode(&p, start); err != nil {
-		return err
-	}
-	if from, err := jid.Parse(p.From); err == nil && (p.Type == "" || p.Type == "unavailable") {
-		s.handler.presence(from, p.Type == "")
-	}
-	return nil
 }

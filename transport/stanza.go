@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 
 	"git-remote-xmpp/chunk"
 	"mellium.im/xmpp/jid"
@@ -32,6 +33,8 @@ type peer struct {
 	jid  jid.JID
 	full string // as a string
 	to   string // escaped, for stanzas
+
+	bounced atomic.Pointer[string] // why a message to it came back; nil when something has come from it since
 }
 
 func newPeer(full jid.JID) *peer {
@@ -43,6 +46,21 @@ func (p *peer) Network() string { return "xmpp" }
 
 // String is the full JID.
 func (p *peer) String() string { return p.full }
+
+// heard says that something came from the peer.
+func (p *peer) heard() {
+	if p.bounced.Load() != nil {
+		p.bounced.Store(nil)
+	}
+}
+
+// whyNot says why messages don't reach the peer, if a server has said it.
+func (p *peer) whyNot() string {
+	if why := p.bounced.Load(); why != nil {
+		return ": messages come back: " + *why
+	}
+	return ""
+}
 
 // envelopeBytes is the length of a message stanza to p without payloads.
 func (p *peer) envelopeBytes() int {

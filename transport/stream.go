@@ -102,7 +102,7 @@ func openStream(conn net.Conn, account jid.JID, secure bool, follows string) (*s
 		return nil, nil, err
 	}
 	if root.Name != (xml.Name{Space: stanza.NSStream, Local: "stream"}) {
-		return nil, nil, fmt.Errorf("not an xmpp server: it answers with <%s>", root.Name.Local)
+		return nil, nil, fmt.Errorf("not an xmpp server: it answers with <%s>", clean(root.Name.Local))
 	}
 	first, err := s.next()
 	if err != nil {
@@ -155,42 +155,6 @@ func (s *stream) decode(v any, start xml.StartElement) error {
 
 // skip leaves out the rest of an element whose start was read.
 func (s *stream) skip() error { return s.dec.Skip() }
-
-// A streamError is what a server says before it closes a stream (RFC 6120, 4.9).
-type streamError struct {
-	condition string
-	text      string
-}
-
-func (e *streamError) Error() string {
-	if e.text != "" {
-		return fmt.Sprintf("the server closed the stream: %s (%s)", e.condition, clean(e.text))
-	}
-	return "the server closed the stream: " + e.condition
-}
-
-func (s *stream) readStreamError(start xml.StartElement) error {
-	var e struct {
-		Children []struct {
-			XMLName xml.Name
-			Text    string `xml:",chardata"`
-		} `xml:",any"`
-	}
-	if err := s.decode(&e, start); err != nil {
-		return err
-	}
-	result := &streamError{condition: "undefined-condition"}
-	for _, c := range e.Children {
-		switch {
-		case c.XMLName.Space != nsStreams:
-		case c.XMLName.Local == "text":
-			result.text = c.Text
-		default:
-			result.condition = c.XMLName.Local
-		}
-	}
-	return result
-}
 
 // features is what a server offers at a point of the negotiation.
 type features struct {

@@ -33,6 +33,8 @@ type Config struct {
 	// "tls://host:port" for direct TLS.
 	Server  string
 	RootCAs *x509.CertPool // nil: the system's
+	// Record keeps how strong the account's logins were. May be nil: nothing is kept or demanded.
+	Record Record
 	// Identity is the key that peers know us by.
 	Identity ed25519.PrivateKey
 
@@ -86,6 +88,8 @@ var (
 	ErrServer = errors.New("xmpp server failed")
 	// ErrPassword is an [ErrServer] by which the server refused our password.
 	ErrPassword = errors.New("wrong password")
+	// ErrDowngrade is an [ErrServer] by which we refused a login that is weaker than an earlier one, or whose offer was changed.
+	ErrDowngrade = errors.New("login downgraded")
 	// ErrNobody says that nobody is there under the address of a peer.
 	ErrNobody = errors.New("nobody there")
 	// ErrKnock says that the peer doesn't know our invite.
@@ -108,7 +112,7 @@ func (f *failure) Unwrap() []error { return f.kinds }
 // fail makes an error of a kind. A cause is part of the text only where format says so.
 func fail(kind error, format string, args ...any) error {
 	kinds := []error{kind}
-	if kind == ErrPassword {
+	if kind == ErrPassword || kind == ErrDowngrade {
 		kinds = append(kinds, ErrServer)
 	}
 	return &failure{text: fmt.Sprintf(format, args...), kinds: kinds}

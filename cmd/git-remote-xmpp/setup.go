@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/logins"
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/transport"
 	"github.com/spf13/pflag"
@@ -111,6 +112,7 @@ func (s *setup) transportConfig(ctx context.Context, resource string) (transport
 	if err := s.settings.RequireAccount(); err != nil {
 		return cfg, err
 	}
+	cfg.Record = logins.Open(s.dirs.Data, s.settings.Account.String())
 	var err error
 	if cfg.Password, err = config.Password(ctx, s.settings); err != nil {
 		return cfg, err

@@ -1,0 +1,63 @@
+package transport
+
+import (
+	"time"
+
+	"gosrc.io/xmpp/stanza"
+	"mellium.im/xmpp/jid"
+)
+
+// read is the only reader of a link: it hands everything on in order.
+func (s *session) read(l *link) error {
+	payloads := &payloadBuffer{}
+	for {
+		start, err := l.next()
+		if err != nil {
+			return err
+		}
+		s.heard.Store(time.Now().UnixNano())
+		if start.Name.Space != stanza.NSClient {
+			err = l.skip()
+		} else {
+			switch start.Name.Local {
+			case "message":
+				err = s.readMessage(l, start, payloads)
+			case "iq":
+				err = s.readIQ(l, start)
+			case "presence":
+				err = s.readPresence(l, start)
+			default:
+				err = l.skip()
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *session) readMessage(l *link, start xmlStart, buf *payloadBuffer) error {
+	m, err := l.readMessage(start, buf)
+	switch {
+	case err != nil:
+		return err
+	case m.kind == "error":
+		s.handler.undelivered(m.from, m.err)
+	case m.kind == string(stanza.MessageTypeHeadline):
+		for _, payload := range m.payloads {
+			s.handler.packets(m.from, payload)
+		}
+	}
+	return nil
+}
+
+func (s *session) readPresence(l *link, start xmlStart) error {
+	var p presence
+	if err := l.decode(&p, start); err != nil {
+		return err
+	}
+	if from, err := jid.Parse(p.From); err == nil && (p.Type == "" || p.Type == "unavailable") {
+		s.handler.presence(from, p.Type == "")
+	}
+	return nil
+}
