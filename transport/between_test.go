@@ -152,14 +152,7 @@ func TestInBetweenReconnect(t *testing.T) {
 				start(t, cfg)
 				expect(t, linked, struct{}{})
 				way.lead(f.Addr().String())
-				for end := time.Now().Add(deadline); ; time.Sleep(5 * time.Millisecond) {
-					if _, _, came := f.told(); came >= 2 {
-						break
-					}
-					if time.Now().After(end) {
-						t.Fatal("no login is tried")
-					}
-				}
+				f.awaitConnection(t, 2)
 				way.lead(s.Addr)
 				expect(t, linked, struct{}{})
 				checkSilence(t, f, "alice", cfg.Password)

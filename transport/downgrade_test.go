@@ -140,6 +140,13 @@ func (j *journal) Write(b []byte) (int, error) {
 	return j.text.Write(b)
 }
 
+// newJournal takes what a configuration's endpoint logs.
+func newJournal(cfg *transport.Config) *journal {
+	j := &journal{news: make(chan struct{}, 1)}
+	cfg.Log = slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return j
+}
+
 // await waits until something has been logged.
 func (j *journal) await(t *testing.T, text string) {
 	t.Helper()
@@ -165,11 +172,11 @@ func TestDowngradeOnReconnect(t *testing.T) {
 	strong, weak := embedded(t, f), embedded(t, f, "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256")
 	for _, serve := range []bool{true, false} {
 		way := newProxy(t, strong)
-		log := &journal{news: make(chan struct{}, 1)}
 		linked := make(chan struct{}, 10)
 		cfg := f.config(t)
 		cfg.Record, cfg.Server, cfg.Serve = &memory{}, way.Addr().String(), serve
-		cfg.Log, cfg.Linked = slog.New(slog.NewTextHandler(log, nil)), func() { linked <- struct{}{} }
+		cfg.Linked = func() { linked <- struct{}{} }
+		log := newJournal(&cfg)
 		e := start(t, cfg)
 		expect(t, linked, struct{}{})
 		way.lead(weak)
