@@ -61,16 +61,19 @@ func newFake(t *testing.T, cert tls.Certificate, script func(*talk)) *fake {
 	}
 	f := &fake{Listener: l, cert: cert, script: script}
 	f.tasks.Go(f.accept)
-	t.Cleanup(func() {
-		_ = l.Close()
-		f.mu.Lock()
-		for _, c := range f.conns {
-			_ = c.Close()
-		}
-		f.mu.Unlock()
-		f.tasks.Wait()
-	})
+	t.Cleanup(f.end)
 	return f
+}
+
+// end closes everything and waits for it.
+func (f *fake) end() {
+	_ = f.Close()
+	f.mu.Lock()
+	for _, c := range f.conns {
+		_ = c.Close()
+	}
+	f.mu.Unlock()
+	f.tasks.Wait()
 }
 
 func (f *fake) accept() {

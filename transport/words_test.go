@@ -98,7 +98,8 @@ func (f *fake) awaitConnection(t *testing.T, number int) {
 
 // A server that ends a session is come back to, after a wait that fits what it said; only who took our resource away is left with it, unless we serve.
 func TestEndedSessions(t *testing.T) {
-	const soon, later = 2 * time.Second, 4 * time.Second // a quarter of a second grows, ten are five at the least
+	const between = 4 * time.Second // a quarter of a second, and ten, of which jitter leaves five at the least
+	const soon, later = time.Second, 10 * time.Second
 	for condition, wait := range map[string]time.Duration{
 		"system-shutdown": soon, "not-authorized": soon, "internal-server-error": soon, "reset": soon, "undefined-condition": soon,
 		"policy-violation": soon, "resource-constraint": later, "host-unknown": later, "conflict": 0,
@@ -121,7 +122,7 @@ func TestEndedSessions(t *testing.T) {
 				return
 			}
 			f.awaitConnection(t, 2)
-			if took := time.Since(began); wait == later && took < later || wait == soon && took > soon {
+			if took := time.Since(began); (wait > between) != (took > between) {
 				t.Errorf("it came back after %v", took)
 			}
 			if e.Err() != nil {
