@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -188,6 +189,28 @@ func (s *Server) Restart(ctx context.Context) error {
 		return fmt.Errorf("restart %s: %w%s", s.Name, err, tail(s.LogFile))
 	}
 	return nil
+}
+
+// RestartWithout is Restart for a server that doesn't offer some mechanisms of SASL any more.
+func (s *Server) RestartWithout(ctx context.Context, mechanisms ...string) error {
+	opts := s.opts
+	opts.DisableMechanisms = mechanisms
+	if _, err := opts.withDefaults(); err != nil {
+		return fmt.Errorf("restart %s: %w", s.Name, err)
+	}
+	var ports []int
+	for _, addr := range []string{s.Addr, s.DirectTLSAddr} {
+		at, err := netip.ParseAddrPort(addr)
+		if err != nil {
+			return fmt.Errorf("restart %s: %w", s.Name, err)
+		}
+		ports = append(ports, int(at.Port()))
+	}
+	s.opts = opts
+	if err := s.recipe.configure(s, ports); err != nil {
+		return fmt.Errorf("restart %s: write its configuration: %w", s.Name, err)
+	}
+	return s.Restart(ctx)
 }
 
 // Stop ends the server, waits until it is gone, and removes its folder unless
