@@ -230,5 +230,10 @@ func inWords(err error) error {
 	case errors.As(err, &invalid):
 		return fmt.Errorf("the server's certificate is invalid: %s", clean(invalid.Error()))
 	}
-	return errors.New(clean(err.Error()))
+	var syntax *xml.SyntaxError
+	var mismatch xml.UnmarshalError
+	if errors.As(err, &syntax) || errors.As(err, &mismatch) { // which repeat what the server wrote
+		return errors.New(clean(err.Error()))
+	}
+	return err
 }
