@@ -31,9 +31,9 @@ func TestDowngrade(t *testing.T) {
 				return err == nil && strings.Contains(string(b), text)
 			}
 		}
-		await(t, "serve to refuse the server", logged("log in as bob@localhost: the server's login was SCRAM-SHA-1 before, now it offers only PLAIN"))
+		await(t, "serve to refuse the server", logged("log in as bob@localhost: by SCRAM-SHA-1 before, now the server leaves us only PLAIN (it offers PLAIN"))
 
-		b := p.bad(3, "log in as alice@localhost: the server's login was SCRAM-SHA-1 before, now it offers only PLAIN", "bob@localhost/proj")
+		b := p.bad(3, "log in as alice@localhost: by SCRAM-SHA-1 before, now the server leaves us only PLAIN (it offers PLAIN", "bob@localhost/proj")
 		b.watched = []string{p.alice.dir}
 		b.check(t)
 		file := filepath.Join(p.alice.dataDir(), "logins.json")

@@ -54,7 +54,7 @@ func refused(t *testing.T, cfg transport.Config, before string, now ...string) {
 	if !errors.Is(err, transport.ErrDowngrade) || !errors.Is(err, transport.ErrServer) {
 		t.Fatalf("%v", err)
 	}
-	for _, part := range slices.Concat(now, []string{"was " + before + " before", "somebody may be in between", "remove the test's memory"}) {
+	for _, part := range slices.Concat(now, []string{"by " + before + " before, now the server leaves us only ", "somebody may be in between", "remove the test's memory"}) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("without %q: %v", part, err)
 		}
@@ -186,7 +186,7 @@ func TestDowngradeOnReconnect(t *testing.T) {
 			}
 			continue
 		}
-		log.await(t, "SCRAM-SHA-256-PLUS before, now it offers only SCRAM-SHA-256 SCRAM-SHA-1 PLAIN: somebody may be in between")
+		log.await(t, "by SCRAM-SHA-256-PLUS before, now the server leaves us only SCRAM-SHA-256 (it offers SCRAM-SHA-256 SCRAM-SHA-1 PLAIN): somebody may be in between")
 		if e.Err() != nil {
 			t.Error(e.Err())
 		}
@@ -195,17 +195,26 @@ func TestDowngradeOnReconnect(t *testing.T) {
 	}
 }
 
-// Whoever offers PLAIN alone, with the server's certificate, gets no password from who has used SCRAM before.
-func TestDowngradeToPlain(t *testing.T) {
-	f := newFake(t, goodCert(t), func(c *talk) {
-		c.login()
-		ask(c)
-	})
-	cfg := f.config(t)
-	cfg.Record = &memory{best: "SCRAM-SHA-1"}
-	refused(t, cfg, "SCRAM-SHA-1", "PLAIN")
-	if _, inside, _ := f.told(); strings.Contains(inside, "<auth") || strings.Contains(inside, "</auth") {
-		t.Errorf("%q", inside)
+// Whoever has the server's certificate and offers PLAIN alone gets no password from who has used SCRAM before; who takes away only the kind of channel binding
+// that was used gets no login either.
+func TestDowngradeByOffer(t *testing.T) {
+	bindings := "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-server-end-point'/></sasl-channel-binding></stream:features>"
+	for before, offer := range map[string]string{
+		"SCRAM-SHA-1":        mechanismsOf("PLAIN"),
+		"SCRAM-SHA-256":      mechanismsOf("PLAIN", "SCRAM-SHA-1"),
+		"SCRAM-SHA-1-PLUS":   mechanismsOf("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"),
+		"SCRAM-SHA-256-PLUS": strings.Replace(mechanismsOf("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"), "</stream:features>", bindings, 1),
+	} {
+		f := newFake(t, goodCert(t), func(c *talk) {
+			_ = c.secure() && c.await("<stream:stream") && c.say(header+offer)
+			ask(c)
+		})
+		cfg := f.config(t)
+		cfg.Record = &memory{best: before}
+		refused(t, cfg, before)
+		if _, inside, _ := f.told(); strings.Contains(inside, "<auth") {
+			t.Errorf("%q", inside)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"slices"
-	"strings"
 
 	"mellium.im/sasl"
 )
@@ -30,8 +29,8 @@ func checkRecord(cfg *Config, mechanism string, offered *features) error {
 	if !weaker(mechanism, before) {
 		return nil
 	}
-	return fail(ErrDowngrade, "log in as %s: the server's login was %s before, now it offers only %s: somebody may be in between; no password was sent. If its operator says that this is right: %s",
-		cfg.Account, before, clean(strings.Join(offered.Mechanisms, " ")), cfg.Record.Remedy())
+	return fail(ErrDowngrade, "log in as %s: by %s before, now the server leaves us only %s (it offers %s): somebody may be in between; no password was sent. If its operator says that this is right: %s",
+		cfg.Account, before, mechanism, offered, cfg.Record.Remedy())
 }
 
 // keepRecord notes the mechanism of a login. The login counts if that fails.

@@ -25,12 +25,12 @@ const maxSASLSteps = 4
 func authenticate(s *stream, cfg *Config, state tls.ConnectionState, offered *features) error {
 	mechanism, ok := choose(offered, state.Version)
 	if !ok {
-		return fmt.Errorf("the server offers no mechanism that we know: %s", clean(strings.Join(offered.Mechanisms, " ")))
+		return fmt.Errorf("the server offers no mechanism that we know: %s", offered)
 	}
 	if err := checkRecord(cfg, mechanism.Name, offered); err != nil {
 		return err
 	}
-	cfg.Log.Debug("authenticating", "mechanism", mechanism.Name, "offered", strings.Join(offered.Mechanisms, " "), "bindings", fmt.Sprint(offered.Bindings))
+	cfg.Log.Debug("authenticating", "mechanism", mechanism.Name, "offered", offered.String())
 	if err := exchange(s, cfg, mechanism, state, offered); err != nil {
 		return err
 	}

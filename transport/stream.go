@@ -170,6 +170,18 @@ type features struct {
 	} `xml:"urn:xmpp:stream-limits:0 limits"` // XEP-0478
 }
 
+// String is what there is of mechanisms, and of channel bindings if the server says it.
+func (f *features) String() string {
+	text := strings.Join(f.Mechanisms, " ")
+	for i, b := range f.Bindings {
+		if i == 0 {
+			text += ", channel binding by"
+		}
+		text += " " + b.Type
+	}
+	return clean(text)
+}
+
 // escape makes a string safe as the content of an XML attribute or element.
 func escape(s string) string {
 	var b strings.Builder
