@@ -49,6 +49,11 @@ func TestDowngrade(t *testing.T) {
 		}
 		await(t, "serve to log in", logged("xmpp link restored"))
 		p.alice.git(p.clone, "push", "--quiet", "origin", "main")
+		if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.line = file + " is damaged"
+		b.check(t)
 		p.daemon.stop()
 		if b, err := os.ReadFile(trace); err != nil || strings.Contains(string(b), s.Accounts["bob"]) {
 			t.Errorf("the trace has the password: %v", err)

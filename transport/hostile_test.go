@@ -123,6 +123,7 @@ func TestHostileXML(t *testing.T) {
 
 // A server that says nothing any more, or one byte at a time, in the middle of a login, doesn't hold it up for longer than a login may take.
 func TestSlowLogin(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, goodCert(t), func(c *talk) {
 		if c.secure() && c.say(header) {
 			for c.say(" ") {

@@ -24,7 +24,7 @@ func checkRecord(cfg *Config, mechanism string, offered *features) error {
 	}
 	before, err := cfg.Record.Strongest()
 	if err != nil {
-		return err
+		return final(err)
 	}
 	if !weaker(mechanism, before) {
 		return nil
