@@ -60,12 +60,17 @@ func (s *Syncer) settleLocked(l *link, pushed bool) {
 	}
 	ours, theirs, remote, client := maps.Clone(l.ours), maps.Clone(l.theirs), l.remotes[0], l.client
 	s.goLocked(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, scanTimeout)
-		defer cancel()
-		if theirs == nil && s.fellBack(ctx, r, client) || s.diverged(ctx, r, ours, theirs) {
+		if s.haveDiverged(ctx, r, client, ours, theirs) {
 			s.compare(ctx, r, remote)
 		}
 	})
+}
+
+// haveDiverged tells whether histories had diverged before a client's push; without knowing what it had, whether something of it waits.
+func (s *Syncer) haveDiverged(ctx context.Context, r *repository, client string, ours, theirs map[string]string) bool {
+	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
+	defer cancel()
+	return theirs == nil && s.fellBack(ctx, r, client) || s.diverged(ctx, r, ours, theirs)
 }
 
 // diverged tells whether there was a branch of which each side had something that the other hadn't.
@@ -97,20 +102,19 @@ func (s *Syncer) fellBack(ctx context.Context, r *repository, client string) boo
 
 // compare looks at all refs after histories had diverged: brings in what can be, tells everybody, and runs the hook.
 func (s *Syncer) compare(ctx context.Context, r *repository, remote string) {
-	defer s.work(ctx, r)()
 	log := s.cfg.Log.With("repository", r.Name, "remote", remote)
 	log.Info("histories had diverged")
-	tips, err := r.Repo.Tips(ctx)
+	left, err := s.bringIn(ctx, r)
 	if err != nil {
-		log.Warn("refs not read", "err", err)
+		log.Warn("refs not compared", "err", err)
 		return
 	}
-	s.integrate(ctx, r, tips)
-	left, err := r.Repo.Unmerged(ctx)
-	if err != nil {
-		log.Warn("fallback refs not read", "err", err)
-		return
+	s.mu.Lock()
+	for _, l := range r.links {
+		l.todo.offer = l.todo.offer || r.activeLocked()
+		s.startLocked(l)
 	}
+	s.mu.Unlock()
 	var said bytes.Buffer
 	if err := r.Repo.PostSync(ctx, remote, left, &limited{&said, hookOutputLimit}); err != nil {
 		log.Warn("post-xmpp-sync failed", "err", err)
@@ -118,12 +122,19 @@ func (s *Syncer) compare(ctx context.Context, r *repository, remote string) {
 	for line := range strings.Lines(said.String()) {
 		log.Info("post-xmpp-sync", "said", strings.TrimSpace(line))
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range r.links {
-		l.todo.offer = l.todo.offer || r.activeLocked()
-		s.startLocked(l)
+}
+
+// bringIn brings in what waits on fallback refs, and returns what is left.
+func (s *Syncer) bringIn(ctx context.Context, r *repository) ([]repo.Fallback, error) {
+	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
+	defer cancel()
+	defer s.work(ctx, r)()
+	tips, err := r.Repo.Tips(ctx)
+	if err != nil {
+		return nil, err
 	}
+	s.integrate(ctx, r, tips)
+	return r.Repo.Unmerged(ctx)
 }
 
 // limited is a buffer of which the end is missing if too much is written.
