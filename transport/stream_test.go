@@ -19,7 +19,7 @@ const streamStart = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' x
 // incoming is a stream on text, its root read.
 func incoming(t testing.TB, text string) *stream {
 	t.Helper()
-	s := &stream{in: &byteReader{Reader: bufio.NewReader(iotest.HalfReader(strings.NewReader(streamStart + text)))}}
+	s := &stream{in: &byteReader{Reader: bufio.NewReaderSize(iotest.HalfReader(strings.NewReader(streamStart+text)), readBufBytes)}}
 	s.dec = xml.NewDecoder(s.in)
 	if root, err := s.next(); err != nil || root.Name.Space != stanza.NSStream {
 		t.Fatalf("%v, %v", root, err)
@@ -141,7 +141,7 @@ func FuzzStream(f *testing.F) {
 	f.Add("<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>")
 	f.Add("<message type='headline'><p xmlns='" + NS + "'><![CDATA[cGFja2V0]]></p></message>")
 	f.Fuzz(func(t *testing.T, text string) {
-		s := &stream{in: &byteReader{Reader: bufio.NewReader(strings.NewReader(text))}}
+		s := &stream{in: &byteReader{Reader: bufio.NewReaderSize(strings.NewReader(text), readBufBytes)}}
 		s.dec = xml.NewDecoder(s.in)
 		got, err := payloads(s)
 		if err == nil {
