@@ -92,6 +92,12 @@ var rules = []rule{
 		why:     "it has conversations and has pushes run, and knows neither stanzas nor how git is run",
 	},
 	{
+		pkg:     "./internal/refname",
+		imports: []string{"os/...", "net/...", "syscall"},
+		reaches: []string{"github.com/...", "gosrc.io/...", "mellium.im/..."},
+		why:     "names are text: whoever keeps them or compares them needs no repository",
+	},
+	{
 		pkg:     "./internal/repo",
 		uses:    []string{anything},
 		reaches: []string{"./transport", "./internal/serve", "github.com/quic-go/...", "gosrc.io/..."},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"git-remote-xmpp/internal/refname"
 	"github.com/google/uuid"
 )
 
@@ -24,7 +25,7 @@ type Fallback struct {
 func parseFallback(ref, id string) (f Fallback, ok bool) {
 	space, name, _ := strings.Cut(strings.TrimPrefix(ref, syncedPrefix), "/")
 	client, _, _ := strings.Cut(space, ".")
-	if !isRefName(ref) || name == "" || !isUUID(client) || !slices.Contains(Sender{UUID: client}.namespaces(), syncedPrefix+space) {
+	if !refname.Valid(ref) || name == "" || !isUUID(client) || !slices.Contains(Sender{UUID: client}.namespaces(), syncedPrefix+space) {
 		return Fallback{}, false
 	}
 	f = Fallback{Ref: ref, Client: client, Branch: name, ID: id}

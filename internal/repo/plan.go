@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"git-remote-xmpp/internal/refname"
 )
 
 // plan is what is to be done about one command.
@@ -27,7 +29,7 @@ func (p *plan) refuse(reason string) *plan {
 // the refs' actual values: what the pusher was shown may be older, or zero.
 func (r *receiver) plan(ctx context.Context, c command) (*plan, error) {
 	p := &plan{report: report{ref: c.ref}}
-	if !isRefName(c.ref) {
+	if !refname.Valid(c.ref) {
 		r.say("error: refusing to create funny ref '" + c.ref + "' remotely")
 		return p.refuse("funny refname"), nil
 	}

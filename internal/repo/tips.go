@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"git-remote-xmpp/internal/refname"
 )
 
 const tagsPrefix = "refs/tags/"
@@ -90,7 +92,7 @@ func isHidden(patterns []string, ref string) bool {
 // refspec is what a tip is pushed with by the repository with the UUID self: a branch or a tag to its like, and by no force; what others have
 // pushed here to a record, in the only namespace where the pusher may write. "" is for a tip that isn't pushed.
 func (t Tip) refspec(self string) string {
-	if !isRefName(t.Ref) {
+	if !refname.Valid(t.Ref) {
 		return ""
 	}
 	if strings.HasPrefix(t.Ref, headsPrefix) || strings.HasPrefix(t.Ref, tagsPrefix) {

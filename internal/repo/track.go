@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"git-remote-xmpp/internal/refname"
 )
 
 // Track notes in the remote-tracking branches of a remote, refs/remotes/<remote>/, where the branches there are, by their full names, as a fetch would. Branches whose commits aren't here are left
@@ -25,7 +27,7 @@ func (r *Repo) Track(ctx context.Context, remote string, branches map[string]str
 	changed, ids := make(map[string]string), ""
 	for ref, id := range branches {
 		name, branch := strings.CutPrefix(ref, headsPrefix)
-		if branch && isRefName(ref) && isObjectID(id) && now[space+name] != id {
+		if branch && refname.Valid(ref) && isObjectID(id) && now[space+name] != id {
 			changed[space+name] = id
 			ids += id + "\n"
 		}

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"git-remote-xmpp/internal/refname"
 )
 
 // uuidGlob matches a UUID in a pattern of refs.
@@ -66,7 +68,7 @@ type wanting struct {
 func (w *wanting) sort(t Tip) {
 	_, known := w.here[t.Ref]
 	switch {
-	case !isRefName(t.Ref), isHidden(w.hidden, w.destination(t)):
+	case !refname.Valid(t.Ref), isHidden(w.hidden, w.destination(t)):
 	case strings.HasPrefix(t.Ref, headsPrefix):
 		if w.here[t.Ref] != t.ID && !w.fellBack(t) {
 			w.branches = append(w.branches, t)

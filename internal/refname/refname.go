@@ -1,10 +1,12 @@
-package repo
+// Package refname knows which names refs may have, and patterns of them. It
+// runs no git and knows no repository.
+package refname
 
 import "strings"
 
-// isRefName reports whether receive-pack would take a name for a ref: below refs/, of two parts at least, and
+// Valid reports whether receive-pack would take a name for a ref: below refs/, of two parts at least, and
 // well-formed (git-check-ref-format(1)). The hook of ours has to ask, for git leaves that to it.
-func isRefName(name string) bool {
+func Valid(name string) bool {
 	rest, ok := strings.CutPrefix(name, "refs/")
 	if !ok || !strings.Contains(rest, "/") || strings.HasSuffix(rest, ".") ||
 		strings.Contains(rest, "..") || strings.Contains(rest, "@{") ||
