@@ -62,26 +62,6 @@ func (s *Store) Seen(ctx context.Context, key Key, address string) error {
 	})
 }
 
-// SetAccess says what a known key may do with repositories here.
-func (s *Store) SetAccess(ctx context.Context, key Key, repoUUIDs []string, access Access) error {
-	if !access.valid() {
-		return ErrBadAccess
-	}
-	ids := make([]string, len(repoUUIDs))
-	for i, id := range repoUUIDs {
-		var err error
-		if ids[i], err = canonicalUUID(id); err != nil {
-			return err
-		}
-	}
-	return s.changePeer(ctx, key, func(p *Peer) error {
-		for _, id := range ids {
-			p.grant(id, access)
-		}
-		return nil
-	})
-}
-
 // Remove forgets a peer, and those whom only it vouched for: it may do nothing
 // here any more, and neither the invite that it came with nor anybody's word
 // lets it in again. A new invite does.
@@ -196,11 +176,4 @@ func (p *Peer) see(address string, now time.Time) {
 	if len(p.Addresses) > maxSeenAddresses+len(p.PinnedAddresses) && oldest >= 0 {
 		p.Addresses = slices.Delete(p.Addresses, oldest, oldest+1)
 	}
-}
-
-func (p *Peer) grant(repoUUID string, access Access) {
-	if p.Grants == nil {
-		p.Grants = map[string]Access{}
-	}
-	p.Grants[repoUUID] = access
 }

@@ -37,6 +37,9 @@ func (p *Peer) check() error {
 			return ErrBadUUID
 		}
 	}
+	if err := p.checkLimits(); err != nil {
+		return err
+	}
 	for _, c := range p.Clones {
 		for _, id := range []string{c.Client, c.Repository} {
 			if canonical, err := canonicalUUID(id); err != nil || canonical != id {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"git-remote-xmpp/internal/refname"
 )
 
 const (
@@ -47,7 +49,9 @@ type Peer struct {
 	Pinned          bool              `json:"-"` // it has pinned addresses
 	Resource        string            `json:"resource,omitempty"`
 	Grants          map[string]Access `json:"grants,omitempty"` // of its own, by the UUID of a repository here
-	UUIDs           []string          `json:"uuids,omitempty"`  // of repositories there
+	// Limits are of grants of write: to these refs only.
+	Limits map[string]refname.Patterns `json:"limits,omitempty"`
+	UUIDs  []string                    `json:"uuids,omitempty"` // of repositories there
 	// Clones are its repositories that are used with some here; noted of our own
 	// other machines only.
 	Clones []Clone `json:"clones,omitempty"`
@@ -62,6 +66,8 @@ type Peer struct {
 	Vouches   []Vouch           `json:"vouches,omitempty"`
 	VouchedBy []Key             `json:"-"`
 	Access    map[string]Access `json:"-"` // what it may do, by the UUID of a repository here
+	// Refs are those that it may change, where it may write, but not to all.
+	Refs map[string]refname.Patterns `json:"-"`
 }
 
 // List returns all peers, in the order in which they were added.
@@ -141,18 +147,7 @@ func (s *Store) Find(prefix string) (Peer, error) {
 // Access returns what a key may do with the repository of a UUID here: none,
 // if the key is unknown, or the store can't be read (see [Store.Check]).
 func (s *Store) Access(key Key, repoUUID string) Access {
-	repoUUID, err := canonicalUUID(repoUUID)
-	if err != nil {
-		return None
-	}
-	list, err := s.peers.Read()
-	if err != nil {
-		return None
-	}
-	if p := list.find(key); p != nil {
-		return list.access(p, repoUUID)
-	}
-	return None
+	return s.Right(key, repoUUID).Access
 }
 
 func (s *Store) selectPeers(match func(*peerList, *Peer) bool) ([]Peer, error) {
@@ -212,6 +207,7 @@ func (p *Peer) clone() Peer {
 	c.Serves = slices.Clone(p.Serves)
 	c.Clones = slices.Clone(p.Clones)
 	c.Grants = maps.Clone(p.Grants)
+	c.Limits = cloneLimits(p.Limits)
 	c.Vouches = slices.Clone(p.Vouches)
 	return c
 }

@@ -19,7 +19,8 @@ func (s *Store) Grant(key Key, repoUUID string) (access Access, decided bool) {
 		return None, false
 	}
 	if p := list.find(key); p != nil {
-		return list.decided(p, repoUUID)
+		right, decided := list.decided(p, repoUUID)
+		return right.Access, decided
 	}
 	return None, false
 }

@@ -117,7 +117,7 @@ func (l *peerList) mayHear(p *Peer) bool {
 // with a repository here of which it has a clone. That is one where each was
 // used with the other: a repository there that only has one of ours as a remote
 // may hold much else. One that was used with several here is for those who may
-// use them all.
+// use them all. Who may write to some refs only is shared as one who may read.
 func (s *Store) ToShare(account string, to Key) ([]Vouched, error) {
 	list, err := s.peers.Read()
 	if err != nil {
@@ -146,7 +146,7 @@ func (p *Peer) shared(projects []project) (said []Vouched) {
 		return nil
 	}
 	for _, project := range projects {
-		if v.Access = project.access(p.Grants); v.Access >= Read {
+		if v.Access = project.access(p); v.Access >= Read {
 			v.Repository = project.client
 			said = append(said, v)
 		}
@@ -175,11 +175,16 @@ type project struct {
 	mutual       bool // and one of these with it
 }
 
-// access is the least of what grants say of a project's repositories.
-func (j project) access(grants map[string]Access) Access {
+// access is the least of what a peer was granted of a project's repositories.
+// Where that is write to some refs, read is what can be said of it.
+func (j project) access(p *Peer) Access {
 	least := Write
 	for _, id := range j.repositories {
-		least = min(least, grants[id])
+		right := p.granted(id)
+		if !right.Refs.All() {
+			right.Access = Read
+		}
+		least = min(least, right.Access)
 	}
 	return least
 }
@@ -198,5 +203,5 @@ func (p *Peer) projects() []project {
 		list[i].repositories = append(list[i].repositories, c.Repository)
 		list[i].mutual = list[i].mutual || c.Went
 	}
-	return slices.DeleteFunc(list, func(j project) bool { return !j.mutual || j.access(p.Grants) < Read })
+	return slices.DeleteFunc(list, func(j project) bool { return !j.mutual || j.access(p) < Read })
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"git-remote-xmpp/internal/refname"
 )
 
 const (
@@ -86,7 +88,7 @@ func (p *Peer) isShutOut() bool { return len(p.Grants) > 0 && p.mostGranted() ==
 // view returns a peer with what follows from what others say of it.
 func (l *peerList) view(p *Peer) Peer {
 	c := p.clone()
-	c.Access = maps.Clone(p.Grants)
+	c.Access, c.Refs = maps.Clone(p.Grants), cloneLimits(p.Limits)
 	for _, v := range p.Vouches {
 		voucher := l.find(v.By)
 		if voucher == nil {
@@ -99,9 +101,7 @@ func (l *peerList) view(p *Peer) Peer {
 		}
 		c.Resource, c.Label = cmp.Or(c.Resource, v.Resource), cmp.Or(c.Label, v.Label)
 		for id := range voucher.Grants {
-			if a := l.access(p, id); a > None {
-				c.Access = withAccess(c.Access, id, a)
-			}
+			c.allow(id, l.right(p, id))
 		}
 	}
 	c.Pinned = len(c.PinnedAddresses) > 0
@@ -141,31 +141,47 @@ func (l *peerList) pinning(p *Peer, address string) *Vouch {
 	return nil
 }
 
-// access is what a peer may do with a repository.
-func (l *peerList) access(p *Peer, repoUUID string) Access {
-	a, _ := l.decided(p, repoUUID)
-	return a
+// allow notes in a view what its peer may do with a repository.
+func (p *Peer) allow(repoUUID string, right Right) {
+	if right.Access == None {
+		return
+	}
+	p.Access = withAccess(p.Access, repoUUID, right.Access)
+	if right.Refs.All() {
+		return
+	}
+	if p.Refs == nil {
+		p.Refs = map[string]refname.Patterns{}
+	}
+	p.Refs[repoUUID] = slices.Clone(right.Refs)
 }
 
-// decided is what a peer was granted, or else the most that those who vouch for
-// it let it have, and whether there is any such grant.
-func (l *peerList) decided(p *Peer, repoUUID string) (most Access, decided bool) {
-	if a, ok := p.Grants[repoUUID]; ok {
-		return a, true
+// right is what a peer may do with a repository.
+func (l *peerList) right(p *Peer, repoUUID string) Right {
+	right, _ := l.decided(p, repoUUID)
+	return right
+}
+
+// decided is what a peer was granted, or else what those who vouch for it let
+// it have, together, and whether there is any such grant.
+func (l *peerList) decided(p *Peer, repoUUID string) (all Right, decided bool) {
+	if _, ok := p.Grants[repoUUID]; ok {
+		return p.granted(repoUUID), true
 	}
 	for _, v := range p.Vouches {
 		voucher := l.find(v.By)
 		if voucher == nil {
 			continue
 		}
-		a, ok := voucher.Grants[repoUUID] // of its own: what others say of a voucher goes no further
+		_, ok := voucher.Grants[repoUUID] // of its own: what others say of a voucher goes no further
+		right := voucher.granted(repoUUID)
 		if v.Shared {
 			said, shared := v.Access[repoUUID]
-			a, ok = min(a, said), ok && shared
+			right, ok = right.atMost(said), ok && shared
 		}
-		most, decided = max(most, a), decided || ok
+		all, decided = all.or(right), decided || ok
 	}
-	return most, decided
+	return all, decided
 }
 
 // remove forgets a key, what it said, and those who were known by that alone.
