@@ -98,6 +98,15 @@ func refuseAll(commands []command, reason string) []report {
 	return reports
 }
 
+// leaveAll leaves commands to receive-pack.
+func leaveAll(commands []command) []report {
+	var reports []report
+	for _, c := range commands {
+		reports = append(reports, report{ref: c.ref, fallThrough: true})
+	}
+	return reports
+}
+
 func (r *receiver) planAll(ctx context.Context, commands []command) ([]*plan, error) {
 	var plans []*plan
 	for _, c := range commands {

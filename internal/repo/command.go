@@ -83,7 +83,8 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 	if err != nil {
 		return nil, nil, err
 	}
-	shims, err := hooks.shims(own, policy.Mode == ModeFallback)
+	fallback, limited := policy.Mode == ModeFallback, !policy.Refs.All()
+	shims, err := hooks.shims(own, fallback || limited)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,11 +100,19 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 		"GIT_COMMITTER_NAME=" + sender.name() + " (xmpp)",
 		"GIT_COMMITTER_EMAIL=" + sender.JID,
 	}
-	if policy.Mode == ModeFallback {
-		// All refs, so that --atomic is one transaction; what isn't a branch
-		// falls through to receive-pack. It hands no new shallow roots to
-		// the hook, so it must not take any in.
-		settings = append(settings, "receive.procReceiveRefs=refs", "receive.shallowUpdate=false")
+	if limited {
+		environ = append(environ, envRefs+"="+policy.Refs.String())
+	}
+	if fallback || limited {
+		// All refs, so that --atomic is one transaction, and nothing goes
+		// past the sender's limits; what isn't a branch, or is in direct
+		// mode, falls through to receive-pack.
+		settings = append(settings, "receive.procReceiveRefs=refs")
+	}
+	if fallback {
+		// Receive-pack hands no new shallow roots to the hook, so it must
+		// not take any in.
+		settings = append(settings, "receive.shallowUpdate=false")
 		options, err := r.config(ctx, "receive.advertisePushOptions")
 		if err != nil {
 			return nil, nil, err

@@ -54,7 +54,7 @@ func (from node) offer(t *testing.T, to node, data string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted, err := to.Wanted(t.Context(), from.uuid, tips)
+	wanted, err := to.Wanted(t.Context(), from.uuid, nil, tips)
 	if err != nil || len(wanted) == 0 {
 		if err != nil {
 			t.Fatal(err)

@@ -23,6 +23,8 @@ const (
 	envHooks = "GIT_XMPP_HOOKS"
 	// envIntegrate is Policy.Integrate; set in fallback mode only.
 	envIntegrate = "GIT_XMPP_INTEGRATE"
+	// envRefs is Policy.Refs; set only if they aren't all.
+	envRefs = "GIT_XMPP_REFS"
 )
 
 // Environ is the environment for git on the serving side: ours without any
@@ -41,7 +43,7 @@ func Environ() []string {
 func hookEnviron(environ []string) []string {
 	return without(environ, func(name string) bool {
 		switch name {
-		case envHooks, envIntegrate, envLifeline, "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
+		case envHooks, envIntegrate, envRefs, envLifeline, "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
 			"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL":
 			return true
 		}

@@ -24,7 +24,8 @@ func IsHook(argv0 string, getenv func(string) string) (name string, ok bool) {
 
 // RunHook does the work of a hook and returns the exit status to end with.
 //
-// In fallback mode proc-receive is ours: it takes in the push (see Policy).
+// In fallback mode proc-receive is ours: it takes in the push (see Policy). So it is where
+// the sender may not change all refs: it refuses what is beyond.
 // Any other name stands for the repository's own hook, which runs with the same
 // arguments and input, in the environment that it would have without us, plus
 // the GIT_XMPP_PEER_* variables. It ends when the [Lifeline] is cut. A push's receive-pack itself is kept in the same way.
@@ -32,7 +33,7 @@ func RunHook(ctx context.Context, name string, args []string, stdin io.Reader, s
 	if name == keeper {
 		return keep(args, stdin, stdout, stderr)
 	}
-	if integrate := os.Getenv(envIntegrate); name == procReceive && integrate != "" {
+	if integrate := os.Getenv(envIntegrate); name == procReceive && (integrate != "" || os.Getenv(envRefs) != "") {
 		// A push is stopped by the lifeline, or by a signal to the whole
 		// group; what has been begun on a work tree is finished or undone
 		// first. SIGPIPE must not end us in the middle either.

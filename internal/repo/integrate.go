@@ -30,23 +30,26 @@ func (r *Repo) Integrate(ctx context.Context, sender Sender, policy Policy, out 
 	if len(commands) == 0 {
 		return nil
 	}
-	if err := r.integrate(ctx, sender, policy.Integrate, commands, out); err != nil {
+	if err := r.integrate(ctx, sender, policy, commands, out); err != nil {
 		return fmt.Errorf("bring in what waits: %w", err)
 	}
 	return nil
 }
 
-func (r *Repo) integrate(ctx context.Context, sender Sender, integrate string, commands []command, out io.Writer) error {
+func (r *Repo) integrate(ctx context.Context, sender Sender, policy Policy, commands []command, out io.Writer) error {
 	own, err := r.ownHooks(ctx)
 	if err != nil {
 		return err
 	}
 	environ := slices.Concat(Environ(), sender.environ(), []string{"GIT_DIR=" + r.Dir})
-	rec, err := r.receiver(ctx, sender, integrate, own, environ, &oneAtATime{to: out})
+	rec, err := r.receiver(ctx, sender, policy, own, environ, &oneAtATime{to: out})
 	if err != nil {
 		return err
 	}
 	rec.grouped = true
+	if commands, _, err = rec.theirs(ctx, commands); err != nil { // what they may do now counts
+		return err
+	}
 	if err := rec.load(ctx, commands); err != nil {
 		return err
 	}

@@ -103,11 +103,12 @@ func TestOwnProcReceiveAsGitDoes(t *testing.T) {
 		"atomic, falls through": {"ok REF;option fall-through", "", []string{"--atomic"}, "main -> refs/for/main"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var said, told, refs [2]string
-			var status [2]int
-			for i, mode := range []string{ModeDirect, ModeFallback} {
+			var said, told, refs [3]string
+			var status [3]int
+			for i, how := range [][2]string{{ModeDirect}, {ModeFallback}, {ModeDirect, "refs/for/main,refs/heads/topic"}} {
 				w := newWorld(t, "--bare")
-				t.Setenv("TOY_MODE", mode)
+				t.Setenv("TOY_MODE", how[0])
+				t.Setenv("TOY_REFS", how[1])
 				t.Setenv("TOY_HOOK_VERSION", test.version)
 				log := w.ownHook("refs/for", test.script)
 				git(t, w.server, "config", "receive.advertisePushOptions", "true")
@@ -117,9 +118,11 @@ func TestOwnProcReceiveAsGitDoes(t *testing.T) {
 				said[i], status[i] = strings.ReplaceAll(out, w.server, "SERVER"), s
 				told[i], refs[i] = readFile(t, log), git(t, w.server, "for-each-ref")
 			}
-			if said[0] != said[1] || status[0] != status[1] || told[0] != told[1] || refs[0] != refs[1] {
-				t.Errorf("exit status %d, as by git %d; said\n%s\nas by git\n%s\ntold\n%s\nas by git\n%s\nrefs\n%s\nas by git\n%s",
-					status[1], status[0], said[1], said[0], told[1], told[0], refs[1], refs[0])
+			for i, how := range []string{1: "in fallback mode", 2: "with limits"} {
+				if said[0] != said[i] || status[0] != status[i] || told[0] != told[i] || refs[0] != refs[i] {
+					t.Errorf("%s: exit status %d, as by git %d; said\n%s\nas by git\n%s\ntold\n%s\nas by git\n%s\nrefs\n%s\nas by git\n%s",
+						how, status[i], status[0], said[i], said[0], told[i], told[0], refs[i], refs[0])
+				}
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"git-remote-xmpp/internal/refname"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 )
 
@@ -67,12 +68,16 @@ func newReceiver(ctx context.Context, integrate string, stderr io.Writer) (*rece
 	if err != nil {
 		return nil, err
 	}
+	refs, err := refname.ParsePatterns(os.Getenv(envRefs))
+	if err != nil {
+		return nil, err
+	}
 	clean := hookEnviron(os.Environ())
 	repo, err := fromEnviron(ctx, clean)
 	if err != nil {
 		return nil, err
 	}
-	return repo.receiver(ctx, sender, integrate, os.Getenv(envHooks), clean, stderr)
+	return repo.receiver(ctx, sender, Policy{Integrate: integrate, Refs: refs}, os.Getenv(envHooks), clean, stderr)
 }
 
 // readRequest agrees on the version, then reads commands and push options. The

@@ -5,17 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
+
+	"git-remote-xmpp/internal/refname"
 )
 
-// receiver takes in one push in fallback mode.
+// receiver takes in one push, or in direct mode looks at what the sender may change of it.
 type receiver struct {
 	repo      *Repo
 	sender    Sender
-	integrate string   // Policy.Integrate
-	hooks     string   // the repository's own hooks folder
-	hookEnv   []string // the environment for them
+	integrate string           // Policy.Integrate; "" in direct mode
+	allowed   refname.Patterns // Policy.Refs
+	hooks     string           // the repository's own hooks folder
+	hookEnv   []string         // the environment for them
 	// grouped is set where hooks run in groups of their own: without one of git's around us nothing else would end what they start.
 	grouped bool
 	stderr  io.Writer
@@ -30,22 +34,31 @@ type receiver struct {
 }
 
 // receiver makes a receiver. own is the repository's own hooks folder, stderr is for what the pusher is told.
-func (r *Repo) receiver(ctx context.Context, sender Sender, integrate, own string, hookEnv []string, stderr io.Writer) (*receiver, error) {
+func (r *Repo) receiver(ctx context.Context, sender Sender, policy Policy, own string, hookEnv []string, stderr io.Writer) (*receiver, error) {
 	late, err := r.olderThan(ctx, answersAtOnce)
 	if err != nil {
 		return nil, err
 	}
 	return &receiver{
-		repo: r, sender: sender, integrate: integrate, hooks: own, hookEnv: hookEnv, stderr: stderr,
+		repo: r, sender: sender, integrate: policy.Integrate, allowed: policy.Refs, hooks: own, hookEnv: hookEnv, stderr: stderr,
 		txn:      &transactions{repo: r, message: sender.reflog(), stderr: stderr, late: late},
 		declined: make(map[string]bool),
 	}, nil
 }
 
-// run carries out the commands. The reports are in the commands' order. The
-// repository's own proc-receive hook comes first, as it does in git.
+// run carries out the commands. The reports are in the commands' order. What the sender may not change goes no
+// further. Then the repository's own proc-receive hook comes first, as it does in git.
 func (r *receiver) run(ctx context.Context, req request) ([]report, error) {
-	if err := r.load(ctx, req.commands); err != nil {
+	all := req.commands
+	allowed, refused, err := r.theirs(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	if req.atomic && len(refused) > 0 {
+		return inOrder(all, refused, refuseAll(allowed, reasonAtomic)), nil
+	}
+	req.commands = allowed
+	if err := r.load(ctx, allowed); err != nil {
 		return nil, err
 	}
 	own, failed, err := r.runOwn(ctx, req)
@@ -53,28 +66,36 @@ func (r *receiver) run(ctx context.Context, req request) ([]report, error) {
 		return nil, err
 	}
 	var mine []command
-	for _, c := range req.commands {
+	for _, c := range allowed {
 		if _, done := own[c.ref]; !done {
 			mine = append(mine, c)
 		}
 	}
-	var reports []report
-	switch {
-	case req.atomic && failed:
-		reports = refuseAll(mine, reasonOwnHook)
-	case req.atomic:
-		reports, err = r.together(ctx, mine)
-	default:
-		reports, err = r.oneByOne(ctx, mine)
-	}
-	_ = r.txn.close() // what was committed stays, whatever git ends with
+	reports, err := r.carryOut(ctx, mine, req.atomic, failed)
 	if err != nil {
 		return nil, err
 	}
 	if req.atomic && !failed && slices.ContainsFunc(reports, func(r report) bool { return r.reason != "" }) {
 		failAll(own)
 	}
-	return inOrder(req.commands, own, reports), nil
+	maps.Copy(refused, own)
+	return inOrder(all, refused, reports), nil
+}
+
+// carryOut does what the repository's own hook, which may have failed, hasn't done.
+func (r *receiver) carryOut(ctx context.Context, mine []command, atomic, failed bool) (reports []report, err error) {
+	switch {
+	case atomic && failed:
+		return refuseAll(mine, reasonOwnHook), nil
+	case r.integrate == "":
+		return leaveAll(mine), nil
+	case atomic:
+		reports, err = r.together(ctx, mine)
+	default:
+		reports, err = r.oneByOne(ctx, mine)
+	}
+	_ = r.txn.close() // what was committed stays, whatever git ends with
+	return reports, err
 }
 
 // load reads what all decisions need, with one git process each.

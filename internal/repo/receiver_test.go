@@ -21,7 +21,7 @@ func (w *world) receiver(t *testing.T) *receiver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := repo.receiver(t.Context(), Sender{testJID, aliceUUID, testKey, "alice"}, IntegrateFF, own, Environ(), os.Stderr)
+	r, err := repo.receiver(t.Context(), Sender{testJID, aliceUUID, testKey, "alice"}, Policy{Integrate: IntegrateFF}, own, Environ(), os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"git-remote-xmpp/internal/refname"
 )
 
 // Service is a git service that a peer may ask for. The set is closed.
@@ -45,6 +47,8 @@ type Policy struct {
 	// SenderMerges says that the sender merges what comes from here. Then nothing is merged with what the sender pushes, so that two
 	// repositories don't merge each other's merges for ever: what has diverged waits in the fallback ref.
 	SenderMerges bool
+	// Refs are those that the sender may change: branches, with the fallback refs for them, and others. Empty: all.
+	Refs refname.Patterns
 }
 
 func (p Policy) withDefaults() (Policy, error) {

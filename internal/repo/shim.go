@@ -65,9 +65,9 @@ func findHook(dir, name string) string {
 }
 
 // shims returns a folder in which this executable stands under the name of
-// every hook that the folder own has, and of proc-receive if fallback is true.
+// every hook that the folder own has, and of proc-receive if that is ours.
 // Only hooks that exist, for git runs some of them several times in a push.
-func (h HooksDir) shims(own string, fallback bool) (string, error) {
+func (h HooksDir) shims(own string, ours bool) (string, error) {
 	if h == "" {
 		return "", errors.New("no folder for hooks given")
 	}
@@ -75,7 +75,7 @@ func (h HooksDir) shims(own string, fallback bool) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hooks: %w", err)
 	}
-	if fallback && !slices.Contains(names, procReceive) {
+	if ours && !slices.Contains(names, procReceive) {
 		names = append(names, procReceive)
 		slices.Sort(names)
 	}

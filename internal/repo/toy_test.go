@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"git-remote-xmpp/internal/pushcmd"
+	"git-remote-xmpp/internal/refname"
 )
 
 // toyHelper serves one `connect` for the repository at path.
@@ -38,7 +39,11 @@ func toyHelper(path string) error {
 	if err != nil {
 		return err
 	}
-	policy := Policy{os.Getenv("TOY_MODE"), os.Getenv("TOY_INTEGRATE"), os.Getenv("TOY_MERGES") != ""}
+	refs, err := refname.ParsePatterns(os.Getenv("TOY_REFS"))
+	if err != nil {
+		return err
+	}
+	policy := Policy{os.Getenv("TOY_MODE"), os.Getenv("TOY_INTEGRATE"), os.Getenv("TOY_MERGES") != "", refs}
 	sender := Sender{testJID, os.Getenv("TOY_UUID"), testKey, os.Getenv("TOY_LABEL")}
 	version, err := strconv.Atoi(cmp.Or(os.Getenv("TOY_VERSION"), "2"))
 	if err != nil {

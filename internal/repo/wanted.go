@@ -22,9 +22,9 @@ var notIntegrated = []string{
 // Wanted returns which of the tips that the repository with the UUID client offers this one should get: branches that bring a commit or would move one
 // of ours forward, unless the client has been given its fallback ref for it already; tags that there aren't; and records of
 // commits from other repositories that nothing here reaches. Tips with names or ids that make no sense here are left out, and what the repository doesn't let
-// peers write (receive.hideRefs, transfer.hideRefs). For any number of tips it costs a constant number of git
+// peers write (receive.hideRefs, transfer.hideRefs), or the client (see Policy.Refs). For any number of tips it costs a constant number of git
 // processes, but for one for each branch of ours that may have to move.
-func (r *Repo) Wanted(ctx context.Context, client string, tips []Tip) ([]Tip, error) {
+func (r *Repo) Wanted(ctx context.Context, client string, allowed refname.Patterns, tips []Tip) ([]Tip, error) {
 	length, err := r.idLength(ctx)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (r *Repo) Wanted(ctx context.Context, client string, tips []Tip) ([]Tip, er
 	if err != nil {
 		return nil, err
 	}
-	w := wanting{client: client, here: here, hidden: hidden, names: make(refNames)}
+	w := wanting{client: client, here: here, hidden: hidden, allowed: allowed, names: make(refNames)}
 	for ref := range here {
 		w.names.add(ref)
 	}
@@ -60,6 +60,7 @@ type wanting struct {
 	client                  string
 	here                    map[string]string // branches, tags and fallback refs
 	hidden                  []string          // patterns of receive.hideRefs
+	allowed                 refname.Patterns  // what the client may change
 	names                   refNames
 	branches, tags, records []Tip // what is wanted, as far as is known
 }
@@ -68,7 +69,7 @@ type wanting struct {
 func (w *wanting) sort(t Tip) {
 	_, known := w.here[t.Ref]
 	switch {
-	case !refname.Valid(t.Ref), isHidden(w.hidden, w.destination(t)):
+	case !refname.Valid(t.Ref), isHidden(w.hidden, w.destination(t)), !w.allowed.Match(Sender{UUID: w.client}.right(w.destination(t))):
 	case strings.HasPrefix(t.Ref, headsPrefix):
 		if w.here[t.Ref] != t.ID && !w.fellBack(t) {
 			w.branches = append(w.branches, t)

@@ -88,7 +88,7 @@ func testWanted(t *testing.T, w *world) {
 	} {
 		ref, commit, _ := strings.Cut(offer, " ")
 		tip := Tip{ref, id[commit]}
-		got, err := r.Wanted(t.Context(), aliceUUID, []Tip{tip})
+		got, err := r.Wanted(t.Context(), aliceUUID, nil, []Tip{tip})
 		if err != nil || len(got) > 1 || (len(got) == 1) != want || want && got[0] != tip {
 			t.Errorf("%s: wanted %v, want %v, error %v", offer, got, want, err)
 		}
@@ -96,10 +96,10 @@ func testWanted(t *testing.T, w *world) {
 	git(t, w.server, "config", "receive.hideRefs", "refs/heads/hidden")
 	git(t, w.server, "config", "--add", "receive.hideRefs", "refs/synced/"+aliceUUID+"/"+otherUUID+"/hidden")
 	tips := []Tip{{"refs/heads/hidden", id["unknown"]}, {"refs/heads/hidden2", id["unknown"]}, {other + "/hidden", id["unknown"]}, {other + "/main", id["unknown"]}}
-	if got, err := r.Wanted(t.Context(), aliceUUID, tips); err != nil || !slices.Equal(got, []Tip{tips[1], tips[3]}) {
+	if got, err := r.Wanted(t.Context(), aliceUUID, nil, tips); err != nil || !slices.Equal(got, []Tip{tips[1], tips[3]}) {
 		t.Errorf("of hidden ones %v are wanted, error %v", got, err)
 	}
-	if got, err := r.Wanted(t.Context(), aliceUUID, nil); err != nil || len(got) > 0 {
+	if got, err := r.Wanted(t.Context(), aliceUUID, nil, nil); err != nil || len(got) > 0 {
 		t.Errorf("of nothing %v is wanted, error %v", got, err)
 	}
 }
@@ -118,7 +118,7 @@ func TestWantedBrokenHistory(t *testing.T) {
 		{[]Tip{{"refs/heads/x", id["broken"]}, {"refs/heads/other", id["fine"]}}, []string{"refs/heads/x"}},
 		{[]Tip{{"refs/heads/other", id["main"]}, {"refs/heads/main", id["fine"]}}, []string{"refs/heads/main"}},
 	} {
-		if got, err := r.Wanted(t.Context(), aliceUUID, test.offer); err != nil || !slices.Equal(refsOf(got), test.want) {
+		if got, err := r.Wanted(t.Context(), aliceUUID, nil, test.offer); err != nil || !slices.Equal(refsOf(got), test.want) {
 			t.Errorf("wanted %v, error %v", got, err)
 		}
 	}
@@ -153,7 +153,7 @@ func TestWantedIsCheap(t *testing.T) {
 		"ahead":    {[]Tip{{"refs/heads/b001", id["three"]}}, 1, 5},
 	} {
 		writeFile(t, trace, "", 0o644)
-		got, err := r.Wanted(t.Context(), aliceUUID, test.offer)
+		got, err := r.Wanted(t.Context(), aliceUUID, nil, test.offer)
 		if err != nil || len(got) != test.want {
 			t.Errorf("%s: %d wanted, error %v", name, len(got), err)
 		}

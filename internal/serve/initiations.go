@@ -98,7 +98,7 @@ func (s *Server) offered(ctx context.Context, c *client, offer *protocol.CanPush
 			s.Sync.Offered(ctx, entry.UUID, c.key, offer.From, tips)
 		}
 		var wanted []repo.Tip
-		if wanted, err = entry.Repo.Wanted(ctx, offer.From, tips); len(wanted) > 0 {
+		if wanted, err = entry.Repo.Wanted(ctx, offer.From, s.right(c.key, entry.UUID).Refs, tips); len(wanted) > 0 {
 			answer = s.wanted(entry.UUID, c, offer, wanted)
 		}
 	} else {

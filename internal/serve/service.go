@@ -87,7 +87,8 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 	if err != nil {
 		return nil, err
 	}
-	if open.Service.Writes() && v.server.access(key, entry.UUID) < peers.Write {
+	right := v.server.right(key, entry.UUID)
+	if open.Service.Writes() && right.Access < peers.Write {
 		return nil, &protocol.Refuse{Code: protocol.CodeReadOnly}
 	}
 	if open.Client != "" {
@@ -108,19 +109,21 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 	return &job{
 		service: v, open: open, entry: entry, timeout: v.server.Timeout,
 		sender: repo.Sender{JID: v.client.conn.Peer().Bare().String(), UUID: open.Client, Key: key.String(), Label: label},
-		policy: repo.Policy{Mode: string(entry.Settings.PushMode), Integrate: string(entry.Settings.Integrate), SenderMerges: merges},
+		policy: repo.Policy{Mode: string(entry.Settings.PushMode), Integrate: string(entry.Settings.Integrate), SenderMerges: merges, Refs: right.Refs},
 	}, nil
 }
 
-// access is what a key may do with the repository of a UUID: what was granted, or, with a repository that is kept in step, what those behind its
+// right is what a key may do with the repository of a UUID: what was granted, or, with a repository that is kept in step, what those behind its
 // remotes may do.
-func (s *Server) access(key peers.Key, uuid string) peers.Access {
-	access := s.Store.Access(key, uuid)
-	if access < peers.Write && s.Sync != nil && s.Sync.Trusts(key, uuid) {
-		return peers.Write
+func (s *Server) right(key peers.Key, uuid string) peers.Right {
+	right := s.Store.Right(key, uuid)
+	if right.Access < peers.Write && s.Sync != nil && s.Sync.Trusts(key, uuid) {
+		return peers.Right{Access: peers.Write}
 	}
-	return access
+	return right
 }
+
+func (s *Server) access(key peers.Key, uuid string) peers.Access { return s.right(key, uuid).Access }
 
 // refuse tells the peer why not, with what it may know: errors of ours are told as such only to the log.
 func (v *service) refuse(log *slog.Logger, err error) {

@@ -196,7 +196,16 @@ func (s *Syncer) check(l *link) error {
 }
 
 func (s *Syncer) mayWrite(key peers.Key, repository string) bool {
-	return s.cfg.Store.Access(key, repository) >= peers.Write || s.Trusts(key, repository)
+	return s.right(key, repository).Access >= peers.Write
+}
+
+// right is what a peer may do with a repository here.
+func (s *Syncer) right(key peers.Key, repository string) peers.Right {
+	right := s.cfg.Store.Right(key, repository)
+	if right.Access < peers.Write && s.Trusts(key, repository) {
+		return peers.Right{Access: peers.Write}
+	}
+	return right
 }
 
 // outLocked says that a link's remotes are out of sync: it is to be asked, and told what there is.

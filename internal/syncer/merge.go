@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/repo"
 )
 
@@ -76,12 +77,12 @@ func (s *Syncer) integrate(ctx context.Context, r *repository, tips []repo.Tip) 
 	pushers := repo.Pushers(tips)
 	first := settings.Integrate != config.IntegrateMerge || s.mergesNow(r, len(pushers) > 0)
 	for client := range pushers {
-		sender, merges, may := s.sender(r, client)
-		if !may {
+		sender, right, merges := s.sender(r, client)
+		if right.Access < peers.Write { // not any more
 			continue
 		}
 		var said bytes.Buffer
-		policy := repo.Policy{Mode: string(settings.PushMode), Integrate: string(settings.Integrate), SenderMerges: merges && (!first || r.UUID > client)}
+		policy := repo.Policy{Mode: string(settings.PushMode), Integrate: string(settings.Integrate), SenderMerges: merges && (!first || r.UUID > client), Refs: right.Refs}
 		if err := r.Repo.Integrate(ctx, sender, policy, &limited{&said, hookOutputLimit}); err != nil {
 			s.cfg.Log.Warn("fallback refs not brought in", "repository", r.Name, "client", client, "err", err)
 		}
@@ -91,8 +92,8 @@ func (s *Syncer) integrate(ctx context.Context, r *repository, tips []repo.Tip) 
 	}
 }
 
-// sender is who has pushed from a repository, as far as it is known, whether it merges what comes from here, and whether it may still push.
-func (s *Syncer) sender(r *repository, client string) (sender repo.Sender, merges, may bool) {
+// sender is who has pushed from a repository, as far as it is known, what it may do now, and whether it merges what comes from here.
+func (s *Syncer) sender(r *repository, client string) (sender repo.Sender, right peers.Right, merges bool) {
 	s.mu.Lock()
 	for _, l := range r.links {
 		if l.client == client {
@@ -102,12 +103,12 @@ func (s *Syncer) sender(r *repository, client string) (sender repo.Sender, merge
 	s.mu.Unlock()
 	p, err := s.cfg.Store.ByUUID(client)
 	if err != nil || len(p.Addresses) == 0 {
-		return repo.Sender{}, false, false
+		return repo.Sender{}, peers.Right{}, false
 	}
 	address := p.Addresses[len(p.Addresses)-1]
 	label := p.Label
 	if label == "" {
 		label = address
 	}
-	return repo.Sender{JID: address, UUID: client, Key: p.Key.String(), Label: label}, merges, s.mayWrite(p.Key, r.UUID)
+	return repo.Sender{JID: address, UUID: client, Key: p.Key.String(), Label: label}, s.right(p.Key, r.UUID), merges
 }

@@ -114,7 +114,7 @@ func (s *Syncer) lookAgainLocked(l *link) {
 	s.goLocked(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, scanTimeout)
 		defer cancel()
-		wanted, err := l.repo.Repo.Wanted(ctx, client, tips)
+		wanted, err := l.repo.Repo.Wanted(ctx, client, s.right(l.key, l.repo.UUID).Refs, tips)
 		if err != nil {
 			s.cfg.Log.Warn("offer not compared", "repository", l.repo.Name, "client", client, "err", err)
 		}

@@ -142,11 +142,12 @@ func (t *talk) ask(ctx context.Context, c *client.Conversation) error {
 			return c.Unexpected(m)
 		}
 	}
-	wanted, err := t.link.repo.Repo.Wanted(ctx, t.client, t.theirs)
+	right := t.syncer.right(t.link.key, t.link.repo.UUID)
+	wanted, err := t.link.repo.Repo.Wanted(ctx, t.client, right.Refs, t.theirs)
 	if err != nil {
 		return err
 	}
-	if !t.syncer.mayWrite(t.link.key, t.link.repo.UUID) {
+	if right.Access < peers.Write {
 		wanted = nil
 	}
 	t.coming = wanted
