@@ -124,6 +124,7 @@ type peerOutput struct {
 	Pinned     bool
 	VouchedBy  []string
 	Access     map[string]string
+	Refs       map[string][]string
 }
 
 // peers are all that a home knows.

@@ -16,12 +16,15 @@ import (
 
 func peersCommand(ctx context.Context, std stdio, args []string) error {
 	var asJSON bool
-	var access string
-	var label *string
+	var change peerChange
 	rest, err := parseFlags("peers", std, args, func(flags *pflag.FlagSet) {
 		flags.BoolVar(&asJSON, "json", false, "print JSON")
-		flags.StringVar(&access, "access", "", "with set: read, write or none")
-		flags.Func("label", "with set: what to call it here", func(text string) error { label = &text; return nil })
+		flags.StringVar(&change.access, "access", "", "with set: read, write or none")
+		flags.Func("refs", "with set and --access write: patterns of the refs that it may change, with commas between them; empty: all", func(text string) error {
+			change.refs = &text
+			return nil
+		})
+		flags.Func("label", "with set: what to call it here", func(text string) error { change.label = &text; return nil })
 	})
 	if err != nil {
 		return err
@@ -33,68 +36,15 @@ func peersCommand(ctx context.Context, std stdio, args []string) error {
 	defer s.close()
 	switch {
 	case len(rest) > 0 && rest[0] == "set":
-		return s.setPeer(ctx, rest[1:], access, label)
-	case access != "" || label != nil:
-		return usagef("peers: --access and --label go with set")
+		return s.setPeer(ctx, std, rest[1:], change)
+	case change.any():
+		return usagef("peers: --access, --refs and --label go with set")
 	case len(rest) > 0 && rest[0] == "remove":
 		return s.removePeer(ctx, rest[1:])
 	case len(rest) > 1:
 		return usagef("peers: one repository at a time")
 	}
 	return s.listPeers(ctx, std, rest, asJSON)
-}
-
-// setPeer changes what a key may do, with one repository, or with all that it was granted or may use by the word of others; or what it is called.
-func (s *setup) setPeer(ctx context.Context, args []string, access string, label *string) error {
-	if len(args) < 1 || len(args) > 2 || access == "" && (label == nil || len(args) == 2) {
-		return usagef("peers: set KEY --access read|write|none [REPO], or set KEY --label TEXT")
-	}
-	to, err := peers.ParseAccess(access)
-	if access != "" && err != nil {
-		return usagef("peers: --access %q: %v", access, err)
-	}
-	peer, err := s.store.Find(args[0])
-	if err != nil {
-		return fmt.Errorf("%s: %w", args[0], err)
-	}
-	if label != nil {
-		if err := s.store.SetLabel(ctx, peer.Key, *label); err != nil || access == "" {
-			return err
-		}
-	}
-	var ids []string
-	if len(args) == 2 {
-		id, err := repositoryID(ctx, args[1])
-		if err != nil {
-			return err
-		}
-		ids = append(ids, id)
-	} else {
-		ids = slices.Collect(maps.Keys(peer.Access))
-	}
-	if len(ids) == 0 {
-		return fmt.Errorf("%s has no access to any repository yet: name the repository", peer.Key)
-	}
-	return s.store.SetAccess(ctx, peer.Key, ids, to)
-}
-
-func (s *setup) removePeer(ctx context.Context, args []string) error {
-	if len(args) != 1 {
-		return usagef("peers: remove KEY")
-	}
-	peer, err := s.store.Find(args[0])
-	if err != nil {
-		return fmt.Errorf("%s: %w", args[0], err)
-	}
-	return s.store.Remove(ctx, peer.Key)
-}
-
-func repositoryID(ctx context.Context, path string) (string, error) {
-	r, err := openArgument(ctx, []string{path})
-	if err != nil {
-		return "", err
-	}
-	return r.UUID(ctx)
 }
 
 // peerView is a peer as scripts see it.
@@ -105,6 +55,7 @@ type peerView struct {
 	Pinned    bool                    `json:"pinned"`
 	VouchedBy []string                `json:"vouchedBy"` // fingerprints of who says that it is another machine of theirs, or of a peer of ours
 	Access    map[string]peers.Access `json:"access"`    // by repository UUID
+	Refs      map[string][]string     `json:"refs"`      // patterns of those that it may change, where it may write, but not to all
 	Clients   []string                `json:"clients"`
 	Serves    []string                `json:"serves"` // UUIDs of repositories there that we have reached
 	LastSeen  time.Time               `json:"lastSeen,omitzero"`
@@ -154,8 +105,12 @@ func printPeersJSON(std stdio, self peers.Key, list []peers.Peer, invites []peer
 		for _, by := range p.VouchedBy {
 			vouchedBy = append(vouchedBy, by.String())
 		}
+		refs := make(map[string][]string)
+		for id, patterns := range p.Refs {
+			refs[id] = patterns
+		}
 		view.Peers = append(view.Peers, peerView{
-			Key: p.Key.String(), Label: p.Label, Addresses: p.Addresses, Pinned: p.Pinned, VouchedBy: vouchedBy, Access: p.Access,
+			Key: p.Key.String(), Label: p.Label, Addresses: p.Addresses, Pinned: p.Pinned, VouchedBy: vouchedBy, Access: p.Access, Refs: refs,
 			Clients: p.UUIDs, Serves: p.Serves, LastSeen: p.LastSeen,
 		})
 	}
@@ -194,14 +149,23 @@ func vouchers(p peers.Peer, list []peers.Peer) string {
 
 // accessText is what a peer may do here, whether we connect to it, and who brought it here.
 func accessText(p peers.Peer, list []peers.Peer) string {
-	count := make(map[peers.Access]int)
-	for _, a := range p.Access {
-		count[a]++
+	count, limited := make(map[peers.Access]int), make(map[string]int)
+	for id, a := range p.Access {
+		if refs := p.Refs[id]; !refs.All() {
+			limited[refs.String()]++
+		} else {
+			count[a]++
+		}
 	}
 	var parts []string
 	for _, a := range []peers.Access{peers.Write, peers.Read, peers.None} {
 		if n := count[a]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s: %d", a, n))
+		}
+		if a == peers.Write {
+			for _, refs := range slices.Sorted(maps.Keys(limited)) {
+				parts = append(parts, fmt.Sprintf("write to %s: %d", refs, limited[refs]))
+			}
 		}
 	}
 	if p.Pinned {
