@@ -262,3 +262,30 @@ func TestUnreadableLimits(t *testing.T) {
 		t.Errorf("exit status %d: %s", status, said.String())
 	}
 }
+
+// In direct mode what is within the limits is git's business, as ever.
+func TestDirectWithinLimits(t *testing.T) {
+	w := newWorld(t)
+	t.Setenv("TOY_MODE", ModeDirect)
+	t.Setenv("TOY_REFS", "refs/heads/main")
+	commit(t, w.client, "two", "two")
+	w.refused([]string{"main"}, "main -> main (branch is currently checked out)")
+	git(t, w.server, "config", "receive.denyCurrentBranch", "ignore")
+	git(t, w.server, "config", "receive.denyNonFastForwards", "true")
+	git(t, w.client, "commit", "--amend", "-q", "-m", "rewritten")
+	w.mustPush([]string{"origin", "main"})
+	git(t, w.client, "commit", "--amend", "-q", "-m", "rewritten again")
+	w.refused([]string{"--force", "main"}, "main -> main (non-fast-forward)")
+}
+
+// A name that is within the limits, and is none that git takes, is refused for that.
+func TestFunnyNameWithinLimits(t *testing.T) {
+	w := newWorld(t, "--bare")
+	main := git(t, w.server, "rev-parse", "main")
+	r := w.receiver(t)
+	r.allowed = refname.Patterns{"refs/heads/feature/*"}
+	reports, err := r.run(t.Context(), request{commands: []command{{zeroLike(main), main, "refs/heads/feature/a..b"}, {zeroLike(main), main, "refs/heads/feature/a"}}})
+	if err != nil || reports[0].reason != "funny refname" || reports[1].reason != "" {
+		t.Errorf("%+v, %v", reports, err)
+	}
+}
