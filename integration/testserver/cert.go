@@ -15,18 +15,19 @@ import (
 	"time"
 )
 
-// keyPair is a self-signed certificate on disk. The certificate's file serves
-// as its own CA file.
+// keyPair is a certificate on disk: self-signed, its own CA file, or signed by a
+// federation's authority.
 type keyPair struct {
 	certFile string         // PEM, the certificate
 	keyFile  string         // PEM, the private key
 	bothFile string         // PEM, key and certificate, as ejabberd wants them
-	pool     *x509.CertPool // just this certificate
+	caFile   string         // PEM, what verifies it
+	pool     *x509.CertPool // just that
 }
 
 // makeKeyPair writes a key and a certificate for domain, localhost and
 // 127.0.0.1 into dir; it is valid for a day.
-func makeKeyPair(dir, domain string) (*keyPair, error) {
+func makeKeyPair(dir, domain string, f *Federation) (*keyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
@@ -38,16 +39,20 @@ func makeKeyPair(dir, domain string) (*keyPair, error) {
 		NotBefore:             now.Add(-time.Hour),
 		NotAfter:              now.Add(24 * time.Hour),
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true,
-		IsCA:                  true,
+		IsCA:                  f == nil,
 		DNSNames:              []string{domain},
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	if domain != DefaultDomain {
 		template.DNSNames = append(template.DNSNames, DefaultDomain)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	issuer, signer := template, key
+	if f != nil {
+		issuer, signer = f.ca, f.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
@@ -64,6 +69,10 @@ func makeKeyPair(dir, domain string) (*keyPair, error) {
 		keyFile:  filepath.Join(dir, "key.pem"),
 		bothFile: filepath.Join(dir, "both.pem"),
 		pool:     x509.NewCertPool(),
+	}
+	pair.caFile = pair.certFile
+	if f != nil {
+		cert, pair.caFile = f.ca, f.caFile
 	}
 	pair.pool.AddCert(cert)
 	return pair, pair.write(der, keyDER)

@@ -17,6 +17,8 @@ import (
 var ejabberdConfig = template.Must(template.New("ejabberd").Parse(`hosts: [{{printf "%q" .Domain}}]
 loglevel: info
 certfiles: [{{printf "%q" .PEM}}]
+ca_file: {{printf "%q" .CA}}
+s2s_use_starttls: required
 auth_password_format: scram
 disable_sasl_mechanisms: [{{range $i, $name := .Disable}}{{if $i}}, {{end}}{{printf "%q" $name}}{{end}}]
 shaper:
@@ -28,6 +30,8 @@ listen:
      max_stanza_size: {{.MaxStanzaBytes}}, shaper: clients}
   - {module: ejabberd_c2s, ip: {{printf "%q" .Host}}, port: {{.DirectPort}}, tls: true, access: all,
      max_stanza_size: {{.MaxStanzaBytes}}, shaper: clients}
+{{with .ServerPort}}  - {module: ejabberd_s2s_in, ip: {{printf "%q" $.Host}}, port: {{.}}, max_stanza_size: 524288, shaper: none}
+{{end -}}
 modules:
   mod_adhoc: {}
   mod_blocking: {}
@@ -58,15 +62,19 @@ func (ejabberdRecipe) configure(s *Server, ports []int) error {
 	if rate == 0 {
 		rate, shaper = 1, "none"
 	}
+	names, port := inetrc, 0
+	if s.opts.federation != nil { // which has no DNS
+		names, port = inetrc+"{resolv_conf,\"/dev/null\"}.\n", serverPort
+	}
 	var text strings.Builder
 	err := ejabberdConfig.Execute(&text, map[string]any{
-		"Domain": s.Domain, "PEM": s.pair.bothFile, "Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
+		"Domain": s.Domain, "PEM": s.pair.bothFile, "CA": s.pair.caFile, "ServerPort": port, "Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper, "Disable": s.opts.DisableMechanisms,
 	})
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(s.Dir, "inetrc"), []byte(inetrc), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.Dir, "inetrc"), []byte(names), 0o600); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(s.Dir, "ejabberd.yml"), []byte(text.String()), 0o600)

@@ -42,6 +42,7 @@ type Options struct {
 	// holds. Prosody has no such setting.
 	BurstBytes int
 	Place
+	federation *Federation // see [Federation.Options]
 }
 
 // plainName is what Accounts' keys and Domain are made of: nothing that needs

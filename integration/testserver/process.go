@@ -23,7 +23,7 @@ type process struct {
 }
 
 // startProcess starts cmd with no input and with its output appended to logFile.
-func startProcess(cmd *exec.Cmd, logFile string, place Place) (*process, error) {
+func startProcess(cmd *exec.Cmd, logFile string, o Options) (*process, error) {
 	out, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func startProcess(cmd *exec.Cmd, logFile string, place Place) (*process, error) 
 	cmd.SysProcAttr = ownGroup()
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
-	go p.run(started, place)
+	go p.run(started, o)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
@@ -42,11 +42,15 @@ func startProcess(cmd *exec.Cmd, logFile string, place Place) (*process, error) 
 
 // run starts and reaps the child on one operating system thread: Linux sends
 // the parent death signal when the thread that forked is gone (prctl(2)).
-func (p *process) run(started chan<- error, place Place) {
+func (p *process) run(started chan<- error, o Options) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	start := p.cmd.Start
+	if o.federation != nil {
+		start = func() error { return withHosts(o.federation.hostsFile, p.cmd.Start) }
+	}
 	var err error
-	place.in(func() { err = p.cmd.Start() })
+	o.in(func() { err = start() })
 	started <- err
 	if err != nil {
 		return

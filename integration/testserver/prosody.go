@@ -21,7 +21,7 @@ admin_socket = {{printf "%q" .Socket}}
 interfaces = { {{printf "%q" .Host}} }
 c2s_ports = { {{.Port}} }
 c2s_direct_tls_ports = { {{.DirectPort}} }
-s2s_ports = {}
+s2s_ports = { {{with .Names}}{{$.ServerPort}}{{end}} }
 http_ports = {}
 https_ports = {}
 c2s_require_encryption = true
@@ -31,12 +31,17 @@ c2s_stanza_size_limit = {{.MaxStanzaBytes}}
 authentication = "internal_hashed"
 {{with .Disable}}disable_sasl_mechanisms = { {{range .}}{{printf "%q" .}}, {{end}} }
 {{end -}}
-ssl = { key = {{printf "%q" .Pair.Key}}, certificate = {{printf "%q" .Pair.Cert}} }
+ssl = { key = {{printf "%q" .Pair.Key}}, certificate = {{printf "%q" .Pair.Cert}}, cafile = {{printf "%q" .Pair.CA}} }
+{{with .Names}}plugin_paths = { {{printf "%q" $.Dir}} }
+names = {{.}}
+s2s_secure_auth = true
+{{end -}}
 modules_enabled = {
 	"roster", "saslauth", "tls", "disco", "ping", "smacks", "carbons", "posix", "offline", "blocklist",
-	{{with .KBPerSecond}}"limits",{{end}}
+	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}}
 }
-modules_disabled = { "s2s" }
+{{if not .Names}}modules_disabled = { "s2s" }
+{{end -}}
 VirtualHost {{printf "%q" .Domain}}
 `))
 
@@ -54,14 +59,21 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 	if s.opts.BytesPerSecond%unit != 0 {
 		return fmt.Errorf("prosody can't limit to %d bytes per second, only to multiples of %d", s.opts.BytesPerSecond, unit)
 	}
+	names := ""
+	if s.opts.federation != nil {
+		names = s.opts.federation.luaNames()
+		if err := os.WriteFile(filepath.Join(s.Dir, "mod_names.lua"), []byte(prosodyNames), 0o600); err != nil {
+			return err
+		}
+	}
 	var text strings.Builder
 	err := prosodyConfig.Execute(&text, map[string]any{
 		"Root": os.Geteuid() == 0, "Dir": s.Dir,
 		"PIDFile": filepath.Join(s.Dir, "pid"), "Data": filepath.Join(s.Dir, "data"), "Socket": filepath.Join(s.Dir, "admin.sock"),
 		"Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit, "Disable": s.opts.DisableMechanisms,
-		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile},
-		"Domain": s.Domain,
+		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile, "CA": s.pair.caFile},
+		"Domain": s.Domain, "Names": names, "ServerPort": serverPort,
 	})
 	if err != nil {
 		return err

@@ -51,10 +51,16 @@ func Require(t testing.TB, name string) {
 	if err == nil {
 		return
 	}
+	missing(t, name, err)
+}
+
+// missing skips a test for want of something, or fails it if RequireEnv says so.
+func missing(t testing.TB, what string, err error) {
+	t.Helper()
 	if os.Getenv(RequireEnv) == "1" {
-		t.Fatalf("%s is required: %v", name, err)
+		t.Fatalf("%s is required: %v", what, err)
 	}
-	t.Skipf("%s is not installed: %v", name, err)
+	t.Skipf("%s isn't there: %v", what, err)
 }
 
 // findAll returns an error that names the first program that isn't there.

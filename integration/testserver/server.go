@@ -90,10 +90,10 @@ func start(ctx context.Context, name string, r recipe, o Options, choose func(st
 
 // startOnFreePorts makes the certificate and tries up to portTries sets of ports.
 func (s *Server) startOnFreePorts(ctx context.Context, choose func(string, int) ([]int, error)) (err error) {
-	if s.pair, err = makeKeyPair(s.Dir, s.Domain); err != nil {
+	if s.pair, err = makeKeyPair(s.Dir, s.Domain, s.opts.federation); err != nil {
 		return err
 	}
-	s.CAFile = s.pair.certFile
+	s.CAFile = s.pair.caFile
 	for range portTries {
 		var ports []int
 		if ports, err = choose(s.opts.host(), 2); err != nil {
@@ -133,7 +133,7 @@ func (s *Server) launch(ctx context.Context) error {
 		return err
 	}
 	logged := size(s.LogFile)
-	proc, err := startProcess(cmd, s.LogFile, s.opts.Place)
+	proc, err := startProcess(cmd, s.LogFile, s.opts)
 	if err != nil {
 		return err
 	}

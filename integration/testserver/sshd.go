@@ -124,7 +124,7 @@ func (s *SSHServer) startOn(ctx context.Context, port int) error {
 		return err
 	}
 	logged := size(s.LogFile)
-	if s.proc, err = startProcess(exec.Command(path, "-D", "-e", "-f", s.file("sshd_config")), s.LogFile, s.place); err != nil {
+	if s.proc, err = startProcess(exec.Command(path, "-D", "-e", "-f", s.file("sshd_config")), s.LogFile, Options{Place: s.place}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
