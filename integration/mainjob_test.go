@@ -15,14 +15,14 @@ func TestMainJob(t *testing.T) {
 	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
 		for _, guest := range []string{"alice", "bob"} {
 			for _, bare := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s-bare=%v", guest, bare), func(t *testing.T) { mainJob(t, s, guest, bare) })
+				t.Run(fmt.Sprintf("%s-bare=%v", guest, bare), func(t *testing.T) { mainJob(t, s, s, guest, bare) })
 			}
 		}
 	})
 }
 
-func mainJob(t *testing.T, s *testserver.Server, guest string, bare bool) {
-	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", guest)
+func mainJob(t *testing.T, bobs, guests *testserver.Server, guest string, bare bool) {
+	bob, alice := newHome(t, bobs, "Bob", "bob"), newHome(t, guests, "Alice", guest)
 	served := bob.newRepo("proj")
 	work := served
 	if bare {
@@ -31,16 +31,16 @@ func mainJob(t *testing.T, s *testserver.Server, guest string, bare bool) {
 		bob.git(work, "remote", "add", "origin", served)
 	}
 	d := bob.serve(served)
-	if want := "bob@localhost/git-"; !strings.HasPrefix(d.jid, want) {
+	if want := bob.account + "/git-"; !strings.HasPrefix(d.jid, want) {
 		t.Errorf("serving as %s, want %s…", d.jid, want)
 	}
 	url := bob.xmpp(served, "invite")
-	if want := "xmpp::bob@localhost/proj?invite="; !strings.HasPrefix(url, want) {
+	if want := "xmpp::" + bob.account + "/proj?invite="; !strings.HasPrefix(url, want) {
 		t.Fatalf("invite prints %s, want %s…", url, want)
 	}
 	alice.git(alice.dir, "clone", "--quiet", url, "clone")
 	clone := filepath.Join(alice.dir, "clone")
-	if got := alice.git(clone, "config", "remote.origin.url"); got != "xmpp::bob@localhost/proj" {
+	if got := alice.git(clone, "config", "remote.origin.url"); got != "xmpp::"+bob.account+"/proj" {
 		t.Errorf("the remote's url is %s after the clone", got)
 	}
 

@@ -47,18 +47,20 @@ func (r *replica) at(t *testing.T, branch, id string) {
 
 // What one commits the other gets by itself, both ways, after no more than a clone by invite and one setting on each side.
 func TestSyncOfTwo(t *testing.T) {
-	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
-		bob := newOrigin(t, s, "Bob", "bob")
-		alice := newReplica(t, s, "Alice", "alice", bob)
-		id := alice.commit(alice.proj, "from-alice")
-		began := time.Now()
-		bob.at(t, "main", id)
-		t.Log(time.Since(began))
-		id = bob.commit(bob.proj, "from-bob")
-		began = time.Now()
-		alice.at(t, "main", id)
-		t.Log(time.Since(began))
-	})
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) { syncOfTwo(t, s, s) })
+}
+
+func syncOfTwo(t *testing.T, bobs, alices *testserver.Server) {
+	bob := newOrigin(t, bobs, "Bob", "bob")
+	alice := newReplica(t, alices, "Alice", "alice", bob)
+	id := alice.commit(alice.proj, "from-alice")
+	began := time.Now()
+	bob.at(t, "main", id)
+	t.Log(time.Since(began))
+	id = bob.commit(bob.proj, "from-bob")
+	began = time.Now()
+	alice.at(t, "main", id)
+	t.Log(time.Since(began))
 }
 
 // sync asks for what others have, by way of a serve or without one, and says what came.
