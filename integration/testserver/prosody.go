@@ -26,7 +26,7 @@ http_ports = {}
 https_ports = {}
 c2s_require_encryption = true
 c2s_stanza_size_limit = {{.MaxStanzaBytes}}
-{{with .KBPerSecond}}limits = { c2s = { rate = "{{.}}kb/s" } }
+{{with .KBPerSecond}}limits = { c2s = { rate = "{{.}}kb/s" }, s2sin = { rate = "{{.}}kb/s" } }
 {{end -}}
 authentication = "internal_hashed"
 {{with .Disable}}disable_sasl_mechanisms = { {{range .}}{{printf "%q" .}}, {{end}} }
