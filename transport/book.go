@@ -184,6 +184,18 @@ func (b *book) connected() (peers []*peer, conns []*Conn) {
 	return peers, conns
 }
 
+// busy tells whether there is a connection, or one is being made.
+func (b *book) busy() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.entries {
+		if len(e.conns) > 0 || e.dialing > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // present notes that a peer came or went. Its connections have LostPeerGrace to see it back.
 func (b *book) present(from jid.JID, available bool) (nudge []*Conn) {
 	b.mu.Lock()

@@ -190,6 +190,11 @@ func (r *receiver) knock(from jid.JID, text string) (kind, payload string) {
 	}
 }
 
+func (r *receiver) busy() bool {
+	<-r.ready
+	return r.book.busy()
+}
+
 // linked greets the peers anew after a login and has both sides find out what was lost.
 func (r *receiver) linked() {
 	<-r.ready

@@ -26,7 +26,8 @@ func (w witness) undelivered(from string, _ *stanzaError) { w.events <- "error "
 func (w witness) presence(from jid.JID, available bool) {
 	w.events <- fmt.Sprintf("presence %s %v", from, available)
 }
-func (w witness) linked() {}
+func (w witness) linked()    {}
+func (w witness) busy() bool { return false }
 func (w witness) request(from jid.JID, q *iq) (kind, payload string) {
 	w.events <- fmt.Sprintf("request %s %v", from, q.Knock != nil)
 	return "error", unavailable

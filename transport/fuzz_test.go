@@ -27,6 +27,7 @@ func (deaf) packets(string, []byte)                 {}
 func (deaf) undelivered(_ string, err *stanzaError) { _ = err.String() }
 func (deaf) presence(jid.JID, bool)                 {}
 func (deaf) linked()                                {}
+func (deaf) busy() bool                             { return false }
 func (deaf) request(_ jid.JID, q *iq) (string, string) {
 	if q.Disco != nil {
 		if payload, err := discoPayload(&Config{Software: "test"}, clean(q.Disco.Node)); err == nil {

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -30,32 +29,5 @@ func (e *Endpoint) Online(ctx context.Context) bool {
 	return false
 }
 
-// silence is for how long nothing has come from the server.
-func (s *session) silence() time.Duration { return time.Since(time.Unix(0, s.heard.Load())) }
-
 // Away tells whether the peer has gone offline, by what the servers say; its connections are kept for a while in case that it comes back.
 func (c *Conn) Away() bool { return c.endpoint.book.away(c.peer) }
-
-// watch pings a silent server and gives up one that stays silent.
-func (s *session) watch(ctx context.Context) error {
-	ticker := time.NewTicker(pingAfter / 6)
-	defer ticker.Stop()
-	pinged := false
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-		silence := s.silence()
-		switch {
-		case silence > deadAfter:
-			return errors.New("the server is silent")
-		case silence > pingAfter && !pinged:
-			s.ask("", pingPayload, func(*stanzaError) {})
-			pinged = true
-		case silence <= pingAfter:
-			pinged = false
-		}
-	}
-}

@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"time"
-
 	"gosrc.io/xmpp/stanza"
 	"mellium.im/xmpp/jid"
 )
@@ -15,7 +13,7 @@ func (s *session) read(l *link) error {
 		if err != nil {
 			return err
 		}
-		s.heard.Store(time.Now().UnixNano())
+		s.heard.now()
 		if start.Name.Space != stanza.NSClient {
 			err = l.skip()
 		} else {

@@ -14,10 +14,6 @@ import (
 )
 
 const (
-	// pingAfter is how long the server may be silent before it is pinged (XEP-0199),
-	// deadAfter how long before the link counts as lost.
-	pingAfter = 60 * time.Second
-	deadAfter = 100 * time.Second
 	// writeTimeout is how long one write of at most maxMessageBytes may take: servers that limit
 	// bytes stop reading for many seconds.
 	writeTimeout = 90 * time.Second
@@ -26,6 +22,8 @@ const (
 
 	minBackoff = 250 * time.Millisecond
 	maxBackoff = 60 * time.Second
+	// maxBusyBackoff is the same while there are connections, which don't outlive Config.Timeout.
+	maxBusyBackoff = 8 * time.Second
 	// steadyAfter is how long a link has to live for the next wait to be minBackoff again.
 	steadyAfter = time.Second
 	// conflictBackoff is the wait after somebody else took our resource.
@@ -51,7 +49,7 @@ type session struct {
 	stop  context.CancelFunc    // ends the supervisor
 	ended context.Context       // done when it has ended
 	err   error                 // why; after ended
-	heard atomic.Int64          // when something came in last, Unix nanoseconds
+	heard moment                // when something came in last
 	why   atomic.Pointer[error] // there was no link last time
 
 	mu     sync.Mutex
@@ -65,7 +63,8 @@ type handler interface {
 	undelivered(from string, err *stanzaError)
 	presence(from jid.JID, available bool)
 	request(from jid.JID, q *iq) (kind, payload string)
-	linked() // logged in, presence sent
+	linked()    // logged in, presence sent
+	busy() bool // there are connections, or will be
 }
 
 // question is an IQ that was sent; answer is called once.
@@ -150,7 +149,11 @@ func (s *session) relogin(ctx context.Context, wait time.Duration, named *target
 		}
 		l, err := login(ctx, s.cfg, named)
 		named = nil
-		wait = max(min(2*wait, maxBackoff), waitAfter(err))
+		longest := maxBackoff
+		if s.handler.busy() {
+			longest = maxBusyBackoff
+		}
+		wait = max(min(2*wait, longest), waitAfter(err))
 		if err == nil {
 			s.cfg.Log.Info("xmpp link restored", "jid", l.self.String())
 			return l, wait, nil
@@ -176,7 +179,7 @@ func (s *session) runLink(ctx context.Context, l *link) error {
 	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() }) // wakes the reader and the writer
 	defer stop()
-	s.heard.Store(time.Now().UnixNano())
+	s.heard.now()
 	group.Go(func() error { return s.read(l) })
 	group.Go(func() error { return s.write(ctx, l) })
 	group.Go(func() error { return s.watch(ctx) })
