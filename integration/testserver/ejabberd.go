@@ -62,6 +62,9 @@ func (ejabberdRecipe) configure(s *Server, ports []int) error {
 	if rate == 0 {
 		rate, shaper = 1, "none"
 	}
+	if s.opts.HostilePercent > 0 {
+		return errors.New("ejabberd can't lose messages")
+	}
 	names, port := inetrc, 0
 	if s.opts.federation != nil { // which has no DNS
 		names, port = inetrc+"{resolv_conf,\"/dev/null\"}.\n", serverPort

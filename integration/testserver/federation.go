@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	_ "embed"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -80,11 +79,6 @@ func (f *Federation) makeAuthority() (err error) {
 	}
 	return os.WriteFile(f.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
 }
-
-// prosodyNames is a module of Prosody's that answers its questions for names.
-//
-//go:embed mod_names.lua
-var prosodyNames string
 
 // luaNames is the map of names as Lua has it.
 func (f *Federation) luaNames() string {

@@ -41,6 +41,9 @@ type Options struct {
 	// BurstBytes is what ejabberd lets through at full speed before the limit
 	// holds. Prosody has no such setting.
 	BurstBytes int
+	// HostilePercent of the messages of type headline each are lost, repeated,
+	// delayed and put out of order. Only Prosody can do that.
+	HostilePercent int
 	Place
 	federation *Federation // see [Federation.Options]
 }

@@ -2,7 +2,10 @@ package testserver
 
 import (
 	"context"
+	"embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,18 +35,24 @@ authentication = "internal_hashed"
 {{with .Disable}}disable_sasl_mechanisms = { {{range .}}{{printf "%q" .}}, {{end}} }
 {{end -}}
 ssl = { key = {{printf "%q" .Pair.Key}}, certificate = {{printf "%q" .Pair.Cert}}, cafile = {{printf "%q" .Pair.CA}} }
-{{with .Names}}plugin_paths = { {{printf "%q" $.Dir}} }
-names = {{.}}
+plugin_paths = { {{printf "%q" .Dir}} }
+hostile_percent = {{.HostilePercent}}
+{{with .Names}}names = {{.}}
 s2s_secure_auth = true
 {{end -}}
 modules_enabled = {
 	"roster", "saslauth", "tls", "disco", "ping", "smacks", "carbons", "posix", "offline", "blocklist",
-	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}}
+	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}} {{with .HostilePercent}}"hostile",{{end}}
 }
 {{if not .Names}}modules_disabled = { "s2s" }
 {{end -}}
 VirtualHost {{printf "%q" .Domain}}
 `))
+
+// prosodyModules are modules of Prosody's that only tests need.
+//
+//go:embed mod_names.lua mod_hostile.lua
+var prosodyModules embed.FS
 
 // StartProsody starts Prosody with smacks, carbons, offline storage and the
 // block list, and returns when it answers.
@@ -62,9 +71,6 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 	names := ""
 	if s.opts.federation != nil {
 		names = s.opts.federation.luaNames()
-		if err := os.WriteFile(filepath.Join(s.Dir, "mod_names.lua"), []byte(prosodyNames), 0o600); err != nil {
-			return err
-		}
 	}
 	var text strings.Builder
 	err := prosodyConfig.Execute(&text, map[string]any{
@@ -73,12 +79,15 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 		"Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit, "Disable": s.opts.DisableMechanisms,
 		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile, "CA": s.pair.caFile},
-		"Domain": s.Domain, "Names": names, "ServerPort": serverPort,
+		"Domain": s.Domain, "Names": names, "ServerPort": serverPort, "HostilePercent": s.opts.HostilePercent,
 	})
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Join(s.Dir, "data"), 0o700); err != nil {
+		return err
+	}
+	if err := os.CopyFS(s.Dir, prosodyModules); err != nil && !errors.Is(err, fs.ErrExist) { // it may be started anew on other ports
 		return err
 	}
 	return os.WriteFile(s.prosodyFile(), []byte(text.String()), 0o600)

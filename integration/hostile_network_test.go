@@ -1,0 +1,57 @@
+package integration
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"git-remote-xmpp/integration/testserver"
+)
+
+const (
+	hostilePercent = 20
+	hostileBytes   = 300_000
+)
+
+// Of all messages a fifth each is lost, repeated, delayed and put out of order: clone, push, fetch and diverging push are right, only slower.
+func TestHostileNetwork(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	s := testserver.New(t, testserver.Prosody, testserver.Options{HostilePercent: hostilePercent})
+	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
+	served, clone := bob.newRepo("proj"), filepath.Join(alice.dir, "clone")
+	randomFile(t, filepath.Join(served, "blob"), hostileBytes)
+	bob.commit(served, "large")
+	d := bob.serve(served)
+	began := time.Now()
+	step := func(what string) {
+		t.Logf("%s: %v", what, time.Since(began).Round(time.Millisecond))
+		began = time.Now()
+	}
+	alice.git(alice.dir, "clone", "--quiet", bob.xmpp(served, "invite"), clone)
+	step("clone")
+	randomFile(t, filepath.Join(clone, "hers"), hostileBytes)
+	pushed := alice.commit(clone, "hers")
+	alice.git(clone, "push", "--quiet", "origin", "main")
+	step("push")
+	if got := bob.git(served, "rev-parse", "main"); got != pushed {
+		t.Errorf("main is %s, want %s", got, pushed)
+	}
+	theirs, ours := bob.commit(served, "bobs"), alice.commit(clone, "alices")
+	mustSay(t, alice.gitBoth(clone, "push", "origin", "main").stderr, " * [new reference]   main -> refs/synced/"+alice.git(clone, "config", "xmpp.uuid")+"/main")
+	step("diverging push")
+	if got := bob.git(served, "rev-parse", "main"); got != theirs {
+		t.Errorf("main is %s, want %s", got, theirs)
+	}
+	if bob.try(served, "git", "cat-file", "-e", ours).status != 0 {
+		t.Error("hers isn't there")
+	}
+	alice.git(clone, "fetch", "--quiet")
+	step("fetch")
+	if got := alice.git(clone, "rev-parse", "origin/main"); got != theirs {
+		t.Errorf("fetched %s, want %s", got, theirs)
+	}
+	for home, dir := range map[*home]string{bob: served, alice: clone} {
+		home.git(dir, "fsck", "--strict")
+	}
+	d.stop()
+}
