@@ -13,7 +13,7 @@ REQUIRE_SERVERS ?= 1
 endif
 TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench soak idle fuzz cross install clean
+.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench soak idle survive fuzz cross install clean
 
 all: build
 
@@ -69,6 +69,10 @@ soak: deps build
 # What a serve costs that has nothing to do, over so long.
 idle: deps build
 	$(TEST_ENV) IDLE_SECONDS=$$(($(MINUTES) * 60)) $(GO) test -run '^TestIdle$$' -v -count=1 -timeout $$(($(MINUTES) * 2 + 10))m ./integration
+
+# Cuts every 3 seconds while 50 MB go, which take a minute without them; and machines that sleep for a minute.
+survive: deps build
+	$(TEST_ENV) SURVIVE_SECONDS=60 $(GO) test -run '^(TestCutAgainAndAgain|TestSuspended|TestServeSuspended)$$' -v -count=1 -timeout 15m ./integration
 
 # Each fuzz target for FUZZTIME. Their seeds run in `make test`.
 fuzz:

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	cutPack           = 6 << 20
+	cutPack           = 4 << 20
 	cutBytesPerSecond = 2_000_000 // on a wire
 	cutTimeout        = "15"      // xmpp.timeout; a silent server is given up after a third of it
 	windowOfStream    = 1 << 20   // what may be on its way

@@ -10,7 +10,7 @@ import (
 
 const (
 	hostilePercent = 20
-	hostileBytes   = 300_000
+	hostileBytes   = 100_000
 )
 
 // Of all messages a fifth each is lost, repeated, delayed and put out of order: clone, push, fetch and diverging push are right, only slower.

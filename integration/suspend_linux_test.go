@@ -30,8 +30,6 @@ func TestSuspended(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	for name, c := range map[string]struct{ serve, cut bool }{
 		"the pushing side":                   {false, false},
-		"the serving side":                   {true, false},
-		"the pushing side, which is cut off": {false, true},
 		"the serving side, which is cut off": {true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
