@@ -2,14 +2,12 @@ package client_test
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"sync"
 	"testing"
 	"time"
 
 	"git-remote-xmpp/internal/client"
-	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
 )
@@ -17,14 +15,7 @@ import (
 // talks starts bob as a peer of a minor version that answers every announcement with what answer says; nil is silence.
 func (w *world) talks(minor uint32, answer func(*protocol.Announce) protocol.Message) *host {
 	w.t.Helper()
-	private := newKey(w.t)
-	e := w.start("bob", peers.ResourceName([8]byte{1}), private, true)
-	h := &host{conns: make(chan *transport.Conn, 100)}
-	h.key, _ = peers.KeyOf(private.Public().(ed25519.PublicKey))
-	w.pin(h.key, [8]byte{1})
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	var tasks sync.WaitGroup
-	talk := func(conn *transport.Conn) {
+	return w.hosts([8]byte{1}, func(ctx context.Context, conn *transport.Conn, _ *sync.WaitGroup) {
 		control, err := conn.AcceptStream(ctx)
 		if err != nil {
 			return
@@ -42,23 +33,7 @@ func (w *world) talks(minor uint32, answer func(*protocol.Announce) protocol.Mes
 				}
 			}
 		}
-	}
-	tasks.Go(func() {
-		for {
-			conn, err := e.Accept(ctx)
-			if err != nil {
-				return
-			}
-			h.conns <- conn
-			tasks.Go(func() { talk(conn) })
-		}
 	})
-	w.t.Cleanup(func() {
-		cancel()
-		e.Close() // ends what is read
-		tasks.Wait()
-	})
-	return h
 }
 
 func announced(a *protocol.Announce) protocol.Message {

@@ -25,7 +25,10 @@ type host struct {
 }
 
 // echoes starts bob as such a peer, whom alice knows.
-func (w *world) echoes(id [8]byte) *host {
+func (w *world) echoes(id [8]byte) *host { return w.hosts(id, echo) }
+
+// hosts starts bob as a peer that alice knows, and that serves each connection so, until it is told to end.
+func (w *world) hosts(id [8]byte, serve func(ctx context.Context, conn *transport.Conn, tasks *sync.WaitGroup)) *host {
 	w.t.Helper()
 	private := newKey(w.t)
 	e := w.start("bob", peers.ResourceName(id), private, true)
@@ -41,11 +44,12 @@ func (w *world) echoes(id [8]byte) *host {
 				return
 			}
 			h.conns <- conn
-			tasks.Go(func() { echo(ctx, conn, &tasks) })
+			tasks.Go(func() { serve(ctx, conn, &tasks) })
 		}
 	})
 	w.t.Cleanup(func() {
 		cancel()
+		e.Close() // ends what is read
 		tasks.Wait()
 	})
 	return h
