@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"git-remote-xmpp/internal/peers"
@@ -51,13 +52,22 @@ func (s *Syncer) expectLocked(l *link, wanted []repo.Tip) (now []repo.Tip) {
 	}
 	l.repo.expectLocked(l.client, now)
 	if began && len(l.putOff) > 0 {
-		time.AfterFunc(putOffFor, func() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.lookAgainLocked(l)
-		})
+		for _, wait := range []time.Duration{beginsWithin, putOffFor} {
+			time.AfterFunc(wait, func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				if wait == putOffFor || !l.comeLocked() {
+					s.lookAgainLocked(l)
+				}
+			})
+		}
 	}
 	return now
+}
+
+// comeLocked tells whether all that was put off is still about to come from others. s.mu is held.
+func (l *link) comeLocked() bool {
+	return !slices.ContainsFunc(l.putOff, func(t repo.Tip) bool { return !l.repo.comesLocked(l.client, t.ID) })
 }
 
 // expectLocked notes what a client was asked to push. s.mu is held.

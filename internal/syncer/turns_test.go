@@ -74,6 +74,10 @@ func TestExpectedOnce(t *testing.T) {
 		expect("b", tips, tips[1:])
 		expect("a", tips[:1], tips[:1]) // once more
 		time.Sleep(beginsWithin)
+		synctest.Wait()
+		if l := s.repos["o"].find(keys["b"], "b")[0]; len(l.putOff) > 0 {
+			t.Errorf("a hasn't begun, and %v of b's is still put off", l.putOff)
+		}
 		expect("b", tips[:1], tips[:1]) // a hasn't begun
 		s.Receiving("o", keys["b"], "b", false)
 		time.Sleep(beginsWithin)
