@@ -184,6 +184,16 @@ func (b *book) connected() (peers []*peer, conns []*Conn) {
 	return peers, conns
 }
 
+// talking returns the peer at an address if it has connections.
+func (b *book) talking(from jid.JID) *peer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.entries[from.String()]; e != nil && len(e.conns) > 0 {
+		return e.peer
+	}
+	return nil
+}
+
 // busy tells whether there is a connection, or one is being made.
 func (b *book) busy() bool {
 	b.mu.Lock()

@@ -136,6 +136,9 @@ func (r *receiver) presence(from jid.JID, available bool) {
 	for _, c := range r.book.present(from, available) {
 		c.nudge()
 	}
+	if p := r.book.talking(from); p != nil && available { // it may have been away without the servers' noticing
+		r.session.out.repeat(p)
+	}
 	if r.cfg.Presence != nil && r.book.sender(from.String()) != nil {
 		r.cfg.Presence(from, available)
 	}
@@ -201,6 +204,7 @@ func (r *receiver) linked() {
 	peers, conns := r.book.connected()
 	for _, p := range peers {
 		r.greet(p)
+		r.session.out.repeat(p)
 	}
 	for _, c := range conns {
 		c.nudge()

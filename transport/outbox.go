@@ -23,6 +23,8 @@ const (
 	ackDelay = 2 * time.Millisecond
 	// lateDelay is how long a stanza that is in no hurry waits for something to go with.
 	lateDelay = 100 * time.Millisecond
+	// repeatAfter is how long the last payload to a peer is left to QUIC.
+	repeatAfter = time.Second
 	// bulkPackets within bulkWindow are much; it is taken to go on for as long again.
 	bulkPackets = 16
 	bulkWindow  = 10 * time.Millisecond
@@ -54,10 +56,11 @@ type outbox struct {
 
 // outgoing is a stanza, or a payload on its way to be one.
 type outgoing struct {
-	stanza  []byte
-	to      *peer
-	payload []byte
-	since   time.Time
+	stanza   []byte
+	to       *peer
+	payload  []byte
+	since    time.Time
+	repeated bool
 }
 
 func newOutbox() *outbox {
@@ -184,6 +187,22 @@ func (o *outbox) packet(to *peer, datagram []byte) error {
 	return nil
 }
 
+// repeat sends the last payload to a peer once more, when one side has been away. QUIC on this side may have backed off far, with all that it may send lost on the
+// way; by the acknowledgement of the latest packet it knows what was. What did arrive is dropped there.
+func (o *outbox) repeat(to *peer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(to.last) == 0 || time.Since(to.lastSent) < repeatAfter || !o.linked || o.closed || o.bytes >= maxQueuedBytes {
+		return
+	}
+	buf := o.payloads.Get().(*[chunk.MaxPayloadBytes]byte)
+	item := outgoing{to: to, payload: append(buf[:0], to.last...), repeated: true}
+	_ = chunk.Split(item.payload, func(d []byte) { o.bytes += len(d) }) // made by chunk.Append: well-formed
+	to.last = to.last[:0]                                               // once, until there is a later one
+	o.queue = append(o.queue, item)
+	o.signal()
+}
+
 // flushLocked moves the pending payload of a peer, or with nil those of all, to the queue.
 func (o *outbox) flushLocked(to *peer) {
 	for p, item := range o.pending {
@@ -298,6 +317,9 @@ func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads 
 			break
 		}
 		record = appendPayload(record, item.payload)
+		if !item.repeated {
+			to.last, to.lastSent = append(to.last[:0], item.payload...), time.Now()
+		}
 		o.releaseLocked(item)
 		payloads++
 	}

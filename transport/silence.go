@@ -57,6 +57,11 @@ func newPatience(timeout time.Duration, busy bool) patience {
 // every is how often to look.
 func (p patience) every() time.Duration { return p.deadAfter / 10 }
 
+// nextLook is when to look again: soon enough if connections are made meanwhile.
+func (s *session) nextLook(p patience) time.Duration {
+	return min(p.every(), 2*newPatience(s.cfg.Timeout, true).every())
+}
+
 // look takes how long the server has been silent, and how long ago the last look was. A ping always comes before the end: of a silence that
 // this program has slept through nobody knows whose it was.
 func (p *patience) look(silence, elapsed time.Duration) (ping, lost bool) {
@@ -80,7 +85,7 @@ func (p *patience) look(silence, elapsed time.Duration) (ping, lost bool) {
 // watch pings a silent server and gives up one that stays silent.
 func (s *session) watch(ctx context.Context) error {
 	p := newPatience(s.cfg.Timeout, s.handler.busy())
-	timer := time.NewTimer(p.every())
+	timer := time.NewTimer(s.nextLook(p))
 	defer timer.Stop()
 	var last moment
 	for {
@@ -99,6 +104,6 @@ func (s *session) watch(ctx context.Context) error {
 		if lost {
 			return errors.New("the server is silent")
 		}
-		timer.Reset(p.every())
+		timer.Reset(s.nextLook(p))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"git-remote-xmpp/chunk"
 	"mellium.im/xmpp/jid"
@@ -35,6 +36,9 @@ type peer struct {
 	to   string // escaped, for stanzas
 
 	bounced atomic.Pointer[string] // why a message to it came back; nil when something has come from it since
+
+	last     []byte // the payload that was sent last, for the outbox
+	lastSent time.Time
 }
 
 func newPeer(full jid.JID) *peer {
