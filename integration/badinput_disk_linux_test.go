@@ -93,7 +93,7 @@ func TestFullDiskOfPeers(t *testing.T) {
 	invite := bob.xmpp(served, "invite")
 	plain := alice.newRepo("plain")
 	alice.git(plain, "config", "xmpp.uuid", "123e4567-e89b-12d3-a456-426614174000")
-	alice.xmpp(plain, "peers")
+	alice.serve(plain).stop() // makes the key, and is a login
 	free := fillUp(t, bob.dataDir())
 	b := badInput{
 		home: alice, dir: plain, url: strings.TrimPrefix(invite, "xmpp::"), status: 1, refused: true, within: 3 * time.Second,

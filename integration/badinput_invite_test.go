@@ -26,7 +26,7 @@ func TestBadInvites(t *testing.T) {
 	carol := newHome(t, p.server, "Carol", "carol")
 	plain := carol.newRepo("plain")
 	carol.git(plain, "config", "xmpp.uuid", "123e4567-e89b-12d3-a456-426614174000")
-	carol.xmpp(plain, "peers") // makes her key
+	carol.serve(plain).stop() // makes her key, and is a login
 
 	check := func(invite string, status int, refused bool, line string) func(*testing.T) {
 		return func(t *testing.T) {

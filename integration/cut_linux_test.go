@@ -79,7 +79,7 @@ func (p *cutPair) sender() *wire {
 func (p *cutPair) arrived(t *testing.T) {
 	t.Helper()
 	if r := p.transfer.wait(t); r.status != 0 {
-		t.Fatalf("%v; serve says %s", r, p.daemon.stderr)
+		t.Fatal(r)
 	}
 	if got, want := p.bob.git(p.received, "rev-parse", "main"), p.bob.git(p.source, "rev-parse", "main"); got != want {
 		t.Errorf("main is %s, want %s", got, want)

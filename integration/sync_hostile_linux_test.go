@@ -53,11 +53,14 @@ func TestSyncInterrupted(t *testing.T) {
 			alice.daemon.stop()
 		}
 		cmd := alice.command(alice.proj, "git-remote-xmpp", "sync")
-		ended := make(chan result, 1)
-		go func() { ended <- run(t, cmd) }()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
 		select {
-		case r := <-ended:
-			t.Errorf("%s: %v", way, r)
+		case err := <-ended:
+			t.Errorf("%s: it ended by itself: %v", way, err)
 			continue
 		case <-time.After(2 * time.Second): // there is nothing to see of it
 		}
@@ -65,10 +68,10 @@ func TestSyncInterrupted(t *testing.T) {
 			t.Fatal(err)
 		}
 		select {
-		case r := <-ended:
-			t.Logf("%s: %v", way, r)
-			if r.status == 0 {
-				t.Errorf("%s: %v", way, r)
+		case err := <-ended:
+			t.Logf("%s: %v", way, err)
+			if err == nil {
+				t.Errorf("%s: it ended well", way)
 			}
 		case <-time.After(10 * time.Second):
 			t.Fatalf("%s: it doesn't end", way)

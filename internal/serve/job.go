@@ -55,6 +55,7 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 	j.receiving()
 	defer j.ended()
 	status, err := j.work(ctx, cancel, reader, log)
+	gone() // the stream's context ends, too, when we end our side
 	switch {
 	case context.Cause(ctx) != nil:
 		log.Warn("cancelled", "err", j.client.conn.Explain(context.Cause(ctx)), "took", time.Since(began))
