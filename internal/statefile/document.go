@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// formatVersion is the version of the files that is written and read.
-	formatVersion = 1
 	// settledAfter is how old a file must be when it is read for its time to
 	// tell it from later versions: twice the coarsest clock of a usual file
 	// system. git has the same rule for its index ("racy git").
@@ -37,8 +35,12 @@ var (
 // changed after it is in the cache, so readers share it without copying. A *T
 // with a method Check() error says itself what of it is damaged.
 type Document[T any] struct {
-	Path   string
-	Remedy string // what the user does about a damaged file; ends its error
+	Path string
+	// Version is that of the format; 0 is 1, the first. It is to be raised when an
+	// older program would take what is new for something else. A program reads what
+	// is not newer, and refuses what is.
+	Version int
+	Remedy  string // what the user does about a damaged file; ends its error
 
 	mu      sync.Mutex
 	cached  *T
@@ -114,7 +116,7 @@ func (d *Document[T]) Update(change func(*T) error) error {
 	} else if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(envelope[T]{formatVersion, *content}, "", " ")
+	data, err := json.MarshalIndent(envelope[T]{d.version(), *content}, "", " ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", d.Path, err)
 	}
@@ -129,8 +131,8 @@ func (d *Document[T]) decode(data []byte) (*T, error) {
 		return nil, d.corrupt(err)
 	}
 	switch {
-	case v.Version > formatVersion:
-		return nil, fmt.Errorf("%s: %w (format %d, this one knows %d): update git-remote-xmpp", d.Path, ErrNewer, v.Version, formatVersion)
+	case v.Version > d.version():
+		return nil, fmt.Errorf("%s: %w (format %d, this one knows %d): update git-remote-xmpp", d.Path, ErrNewer, v.Version, d.version())
 	case v.Version < 1:
 		return nil, d.corrupt(errors.New("no format version"))
 	}
@@ -146,6 +148,8 @@ func (d *Document[T]) decode(data []byte) (*T, error) {
 	}
 	return content, nil
 }
+
+func (d *Document[T]) version() int { return max(d.Version, 1) }
 
 func (d *Document[T]) corrupt(err error) error {
 	return fmt.Errorf("%s is %w: %w; %s", d.Path, ErrCorrupt, err, d.Remedy)

@@ -171,6 +171,21 @@ func TestDamageInWords(t *testing.T) {
 	}
 }
 
+// A program reads what is older than its format, writes its own, and leaves alone what is newer.
+func TestVersions(t *testing.T) {
+	d := testDocument(t)
+	must(t, add(t, d, 1))
+	newer := &Document[content]{Path: d.Path, Version: 3}
+	want(t, newer, 1)
+	must(t, add(t, newer, 2))
+	want(t, newer, 1, 2)
+	for _, version := range []int{0, 1, 2} {
+		if _, err := (&Document[content]{Path: d.Path, Version: version}).Read(); !errors.Is(err, ErrNewer) {
+			t.Errorf("read by one that knows %d: %v", version, err)
+		}
+	}
+}
+
 func TestUnchanged(t *testing.T) {
 	d := testDocument(t)
 	must(t, add(t, d, 1))
