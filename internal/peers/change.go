@@ -53,7 +53,7 @@ func (s *Store) Seen(ctx context.Context, key Key, address string) error {
 	if !p.stale(address, s.now()) {
 		return nil
 	}
-	return s.changePeer(ctx, key, func(p *Peer) error {
+	return s.notePeer(ctx, key, func(p *Peer) error {
 		if !p.stale(address, s.now()) {
 			return statefile.ErrUnchanged
 		}
@@ -83,11 +83,13 @@ func (s *Store) Remove(ctx context.Context, key Key) error {
 	})
 }
 
-// BindUUID says that the repository clientUUID of a peer belongs to its key:
-// the first key that names it has it. It returns [ErrUUIDBound] to any other,
+// ClaimUUID tells whether a key that has a right may come from the repository
+// clientUUID: no other key has it. Who may write takes it so: the first such key
+// has it. Who may only read takes nothing from those who will write, and leaves
+// nothing on disk. It returns [ErrUUIDBound] if the repository is another key's,
 // [ErrUnknownPeer] to a key that isn't known and [ErrTooMany] to one that has
-// named too many.
-func (s *Store) BindUUID(ctx context.Context, key Key, clientUUID string) error {
+// too many.
+func (s *Store) ClaimUUID(ctx context.Context, key Key, clientUUID string, access Access) error {
 	id, err := canonicalUUID(clientUUID)
 	if err != nil {
 		return err
@@ -96,10 +98,10 @@ func (s *Store) BindUUID(ctx context.Context, key Key, clientUUID string) error 
 	if err != nil {
 		return err
 	}
-	if bound, err := list.bound(key, id); bound || err != nil {
+	if bound, err := list.bound(key, id); bound || err != nil || access < Write {
 		return err
 	}
-	return s.changePeers(ctx, func(l *peerList) error {
+	return s.notePeers(ctx, func(l *peerList) error {
 		bound, err := l.bound(key, id)
 		if err != nil {
 			return err
@@ -139,13 +141,22 @@ func (l *peerList) bound(key Key, id string) (bool, error) {
 
 // changePeer changes one known peer under the lock.
 func (s *Store) changePeer(ctx context.Context, key Key, change func(*Peer) error) error {
-	return s.changePeers(ctx, func(l *peerList) error {
+	return s.changePeers(ctx, ofPeer(key, change))
+}
+
+// notePeer is changePeer for what isn't decided by the owner.
+func (s *Store) notePeer(ctx context.Context, key Key, change func(*Peer) error) error {
+	return s.notePeers(ctx, ofPeer(key, change))
+}
+
+func ofPeer(key Key, change func(*Peer) error) func(*peerList) error {
+	return func(l *peerList) error {
 		p := l.find(key)
 		if p == nil {
 			return ErrUnknownPeer
 		}
 		return change(p)
-	})
+	}
 }
 
 func (p *Peer) pin(address string, now time.Time) error {
@@ -165,15 +176,21 @@ func (p *Peer) stale(address string, now time.Time) bool {
 	return age >= seenInterval || age < 0 || !slices.Contains(p.Addresses, address)
 }
 
-// see notes an address. Over the limit, the oldest one that isn't pinned goes.
+// see notes an address. Over the limits, the oldest ones that aren't pinned go.
 func (p *Peer) see(address string, now time.Time) {
 	p.LastSeen = now
 	if slices.Contains(p.Addresses, address) {
 		return
 	}
 	p.Addresses = append(p.Addresses, address)
-	oldest := slices.IndexFunc(p.Addresses, func(a string) bool { return !slices.Contains(p.PinnedAddresses, a) })
-	if len(p.Addresses) > maxSeenAddresses+len(p.PinnedAddresses) && oldest >= 0 {
-		p.Addresses = slices.Delete(p.Addresses, oldest, oldest+1)
+	seen, size := 0, 0
+	for _, a := range slices.Backward(slices.Clone(p.Addresses)) {
+		if slices.Contains(p.PinnedAddresses, a) {
+			continue
+		}
+		seen, size = seen+1, size+len(a)
+		if seen > maxSeenAddresses || size > maxSeenAddressBytes && seen > 1 {
+			p.Addresses = slices.DeleteFunc(p.Addresses, func(o string) bool { return o == a })
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"git-remote-xmpp/internal/refname"
 	"git-remote-xmpp/internal/statefile"
 )
 
@@ -50,21 +51,26 @@ type InviteRequest struct {
 	RepoUUID string
 	RepoName string
 	Access   Access
-	Label    string        // for the peer that comes; may be empty
-	Expires  time.Duration // from now
+	Refs     refname.Patterns // with Write: to these only
+	Label    string           // for the peer that comes; may be empty
+	Expires  time.Duration    // from now
 }
 
 // Invite is an invite that was handed out. The secret isn't kept.
 type Invite struct {
-	RepoUUID string    `json:"repoUUID"`
-	RepoName string    `json:"repoName,omitempty"`
-	Access   Access    `json:"access"`
-	Label    string    `json:"label,omitempty"`
-	Created  time.Time `json:"created"`
-	Expires  time.Time `json:"expires"`
-	UsedBy   Key       `json:"usedBy,omitzero"` // zero until it is used
-	UsedAt   time.Time `json:"usedAt,omitzero"`
+	RepoUUID string           `json:"repoUUID"`
+	RepoName string           `json:"repoName,omitempty"`
+	Access   Access           `json:"access"`
+	Refs     refname.Patterns `json:"refs,omitempty"` // with Write: to these only
+	Label    string           `json:"label,omitempty"`
+	Created  time.Time        `json:"created"`
+	Expires  time.Time        `json:"expires"`
+	UsedBy   Key              `json:"usedBy,omitzero"` // zero until it is used
+	UsedAt   time.Time        `json:"usedAt,omitzero"`
 }
+
+// right is what the invite grants.
+func (i Invite) right() Right { return Right{i.Access, i.Refs} }
 
 // State says what has become of the invite by now.
 func (i Invite) State(now time.Time) InviteState {
@@ -94,14 +100,17 @@ func (s *Store) NewInvite(ctx context.Context, r InviteRequest) (Secret, error) 
 	if err := cmp.Or(checkLabel(r.Label), checkName(r.RepoName)); err != nil {
 		return Secret{}, err
 	}
-	if r.Access != Read && r.Access != Write || r.Expires <= 0 || r.Expires > maxExpires {
+	if err := (Right{r.Access, r.Refs}).check(); err != nil {
+		return Secret{}, err
+	}
+	if r.Access == None || r.Expires <= 0 || r.Expires > maxExpires {
 		return Secret{}, ErrBadInviteRequest
 	}
 	var secret Secret
 	rand.Read(secret[:]) // never fails
 	now := s.now()
 	made := storedInvite{Hash: sha256.Sum256(secret[:]), Invite: Invite{
-		RepoUUID: repo, RepoName: r.RepoName, Access: r.Access, Label: r.Label,
+		RepoUUID: repo, RepoName: r.RepoName, Access: r.Access, Refs: slices.Clone(r.Refs), Label: r.Label,
 		Created: now, Expires: now.Add(r.Expires),
 	}}
 	err = statefile.Lock(ctx, s.dir, func() error {
@@ -213,7 +222,7 @@ func (l *inviteList) Check() error {
 		if err != nil || id != v.RepoUUID {
 			return ErrBadUUID
 		}
-		if err := cmp.Or(checkLabel(v.Label), checkName(v.RepoName)); err != nil {
+		if err := cmp.Or(checkLabel(v.Label), checkName(v.RepoName), v.right().check()); err != nil {
 			return err
 		}
 	}

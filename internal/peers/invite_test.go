@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"git-remote-xmpp/internal/refname"
 	"git-remote-xmpp/internal/statefile"
 )
 
@@ -24,6 +25,8 @@ func TestNewInviteRefuses(t *testing.T) {
 	for name, change := range map[string]func(*InviteRequest){
 		"UUID":    func(r *InviteRequest) { r.RepoUUID = "proj" },
 		"access":  func(r *InviteRequest) { r.Access = None },
+		"refs":    func(r *InviteRequest) { r.Refs = features },
+		"no refs": func(r *InviteRequest) { r.Access, r.Refs = Write, refname.Patterns{"main"} },
 		"label":   func(r *InviteRequest) { r.Label = strings.Repeat("x", 65) },
 		"name":    func(r *InviteRequest) { r.RepoName = "a\nb" },
 		"no time": func(r *InviteRequest) { r.Expires = 0 },

@@ -16,9 +16,11 @@ const (
 	// maxPeers is how many peers an installation may know.
 	maxPeers = 1000
 	// maxUUIDsPerKey is how many repositories one peer may have.
-	maxUUIDsPerKey = 1000
-	// maxSeenAddresses is how many addresses of a peer are remembered.
-	maxSeenAddresses = 16
+	maxUUIDsPerKey = 256
+	// maxSeenAddresses is how many addresses of a peer are remembered, and
+	// maxSeenAddressBytes how long they are together: one may be longer.
+	maxSeenAddresses    = 16
+	maxSeenAddressBytes = 4096
 	// minPrefixRunes is how much of a fingerprint names a peer.
 	minPrefixRunes = 4
 	// seenInterval is how often it is written down that a peer was here.

@@ -157,49 +157,6 @@ func TestAccessText(t *testing.T) {
 	}
 }
 
-func TestBindUUID(t *testing.T) {
-	s := testStore(t)
-	one, two := add(t, s, 1, bob), add(t, s, 2, bob)
-	for range 2 {
-		must(t, s.BindUUID(t.Context(), one, repo1))
-	}
-	must(t, s.BindUUID(t.Context(), one, repo2))
-	if p, err := s.ByKey(one); err != nil || !slices.Equal(p.UUIDs, []string{repo1, repo2}) {
-		t.Errorf("%v, %v", p.UUIDs, err)
-	}
-	for name, tt := range map[string]struct {
-		key  Key
-		id   string
-		want error
-	}{
-		"another key":             {two, repo1, ErrUUIDBound},
-		"another key, upper case": {two, strings.ToUpper(repo1), ErrUUIDBound},
-		"stranger":                {testKey(3), repo1, ErrUnknownPeer},
-		"no UUID":                 {two, "proj", ErrBadUUID},
-	} {
-		if err := s.BindUUID(t.Context(), tt.key, tt.id); !errors.Is(err, tt.want) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	must(t, s.Remove(t.Context(), one))
-	must(t, s.BindUUID(t.Context(), two, repo1))
-}
-
-func TestUUIDsOfAKeyAreLimited(t *testing.T) {
-	s := testStore(t)
-	key := add(t, s, 1, bob)
-	must(t, s.changePeer(t.Context(), key, func(p *Peer) error {
-		for i := range maxUUIDsPerKey {
-			p.UUIDs = append(p.UUIDs, fmt.Sprintf("00000000-0000-4000-8000-%012d", i))
-		}
-		return nil
-	}))
-	if err := s.BindUUID(t.Context(), key, repo1); !errors.Is(err, ErrTooMany) {
-		t.Errorf("got %v", err)
-	}
-	must(t, s.BindUUID(t.Context(), key, "00000000-0000-4000-8000-000000000000"))
-}
-
 func TestFind(t *testing.T) {
 	s := testStore(t)
 	must(t, s.changePeers(t.Context(), func(l *peerList) error {

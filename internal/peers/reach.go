@@ -51,7 +51,7 @@ func (s *Store) Reachable(ctx context.Context, key Key, address, resource string
 	} else if p := list.find(key); p != nil && same(p) {
 		return nil
 	}
-	return s.changePeer(ctx, key, func(p *Peer) error {
+	return s.notePeer(ctx, key, func(p *Peer) error {
 		if same(p) {
 			return statefile.ErrUnchanged
 		}

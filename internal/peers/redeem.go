@@ -89,7 +89,7 @@ func (l *peerList) admit(v Invite, key Key, address, label string, now time.Time
 		p.Label = label
 	}
 	p.see(address, now)
-	p.grant(v.RepoUUID, p.granted(v.RepoUUID).or(Right{Access: v.Access}))
+	p.grant(v.RepoUUID, p.granted(v.RepoUUID).or(v.right()))
 	return nil
 }
 

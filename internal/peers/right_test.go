@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"git-remote-xmpp/internal/refname"
 	"git-remote-xmpp/internal/statefile"
@@ -171,13 +172,36 @@ func TestSharedLimits(t *testing.T) {
 	may(t, s, testKey(3), repo1, Read)
 }
 
-// An invite never takes anything away: one to read leaves a limit, one to write has none.
+// An invite never takes anything away: one to read leaves a limit, one to write to some refs adds to it, one to write takes it off.
 func TestInviteAndLimits(t *testing.T) {
 	s := testStore(t)
 	key := add(t, s, 1, bob)
+	redeem := func(key Key, refs refname.Patterns) {
+		t.Helper()
+		secret, err := s.NewInvite(t.Context(), InviteRequest{RepoUUID: repo1, Access: Write, Refs: refs, Expires: time.Hour})
+		must(t, err)
+		got, err := s.Redeem(t.Context(), secret, key, bob, "", s.now())
+		if err != nil || !slices.Equal(got.Refs, refs) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
 	limit(t, s, key, repo1, features)
 	invited(t, s, 1, bob, repo1, Read)
 	may(t, s, key, repo1, Write, features...)
+	redeem(key, mainOnly)
+	may(t, s, key, repo1, Write, features[0], mainOnly[0])
 	invited(t, s, 1, bob, repo1, Write)
 	may(t, s, key, repo1, Write)
+	redeem(key, mainOnly)
+	may(t, s, key, repo1, Write)
+
+	redeem(testKey(2), mainOnly)
+	may(t, s, testKey(2), repo1, Write, mainOnly...)
+	must(t, s.Check())
+	text, err := os.ReadFile(s.invites.Path)
+	must(t, err)
+	write(t, s.invites.Path, strings.ReplaceAll(string(text), `"refs/heads/main"`, `"main"`), 0o600)
+	if err := Open(s.dir).Check(); !errors.Is(err, statefile.ErrCorrupt) {
+		t.Errorf("an invite for what is no ref: %v", err)
+	}
 }

@@ -50,7 +50,7 @@ func (s *Store) noteClone(ctx context.Context, key Key, account string, c Clone)
 	if err := p.noteClone(account, c); err != nil {
 		return unlessUnchanged(err)
 	}
-	return s.changePeer(ctx, key, func(p *Peer) error { return p.noteClone(account, c) })
+	return s.notePeer(ctx, key, func(p *Peer) error { return p.noteClone(account, c) })
 }
 
 func unlessUnchanged(err error) error {

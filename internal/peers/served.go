@@ -23,7 +23,7 @@ func (s *Store) Served(ctx context.Context, key Key, address, repoUUID string) e
 	if err != nil || !list.newlyServed(key, address, id, s.now()) {
 		return err
 	}
-	return s.changePeer(ctx, key, func(p *Peer) error {
+	return s.notePeer(ctx, key, func(p *Peer) error {
 		p.see(address, s.now())
 		p.serve(id)
 		return nil

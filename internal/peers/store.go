@@ -3,11 +3,24 @@ package peers
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"time"
 
 	"git-remote-xmpp/internal/statefile"
 )
+
+// The versions of the files. 2 may limit write to some refs, which an older program would take for all.
+const (
+	peersVersion   = 2
+	invitesVersion = 2
+)
+
+// maxNotedBytes is how large peers.json gets by what peers do and say: 768 KiB. The
+// rest of what may be in a file is for what its owner decides, so that there is
+// always room to shut somebody out.
+const maxNotedBytes = statefile.MaxBytes / 4 * 3
 
 // remedy is what the user does about a damaged file.
 const remedy = "restore it from a copy, or remove it and pair again"
@@ -31,8 +44,8 @@ type Store struct {
 func Open(dir string) *Store {
 	return &Store{
 		dir:     dir,
-		peers:   statefile.Document[peerList]{Path: filepath.Join(dir, "peers.json"), Remedy: remedy},
-		invites: statefile.Document[inviteList]{Path: filepath.Join(dir, "invites.json"), Remedy: remedy},
+		peers:   statefile.Document[peerList]{Path: filepath.Join(dir, "peers.json"), Version: peersVersion, Remedy: remedy},
+		invites: statefile.Document[inviteList]{Path: filepath.Join(dir, "invites.json"), Version: invitesVersion, Remedy: remedy},
 		now:     func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) },
 	}
 }
@@ -49,4 +62,29 @@ func (s *Store) Check() error {
 // changePeers changes the peers under the lock.
 func (s *Store) changePeers(ctx context.Context, change func(*peerList) error) error {
 	return statefile.Lock(ctx, s.dir, func() error { return s.peers.Update(change) })
+}
+
+// notePeers is changePeers for what isn't decided by the owner but comes of what
+// peers do and say: [ErrTooMany] if there is no room for it.
+func (s *Store) notePeers(ctx context.Context, change func(*peerList) error) error {
+	return s.changePeers(ctx, func(l *peerList) error {
+		before, err := l.bytes()
+		if err != nil {
+			return err
+		}
+		if err := change(l); err != nil {
+			return err
+		}
+		after, err := l.bytes()
+		if err == nil && after > max(before, maxNotedBytes) {
+			err = fmt.Errorf("%w notes about peers: %d bytes: remove peers that aren't needed", ErrTooMany, after)
+		}
+		return err
+	})
+}
+
+// bytes is how long the list is on disk.
+func (l *peerList) bytes() (int, error) {
+	data, err := json.MarshalIndent(l, " ", " ")
+	return len(data), err
 }

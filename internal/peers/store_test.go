@@ -73,7 +73,7 @@ func TestDamagedFiles(t *testing.T) {
 		"trailing":      {peer("") + "x", statefile.ErrCorrupt},
 		"no version":    {`{}`, statefile.ErrCorrupt},
 		"other type":    {`[]`, statefile.ErrCorrupt},
-		"newer":         {`{"version":2,"content":"whatever"}`, statefile.ErrNewer},
+		"newer":         {`{"version":3,"content":"whatever"}`, statefile.ErrNewer},
 		"key":           {`{"version":1,"content":{"peers":[{"key":"AAAA"}]}}`, statefile.ErrCorrupt},
 		"label":         {peer(`,"label":"a\u001bb"`), statefile.ErrCorrupt},
 		"address":       {peer(`,"addresses":["x"]`), statefile.ErrCorrupt},

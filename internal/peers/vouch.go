@@ -12,6 +12,8 @@ const (
 	// maxVouches is how many vouches are kept of all peers together; so no more
 	// peers than that are known by them alone.
 	maxVouches = 512
+	// maxVouchAddressBytes is how long the address in a vouch may be.
+	maxVouchAddressBytes = 256
 	// maxVouchedPerKey is how many further machines of its own a peer may name.
 	maxVouchedPerKey = 16
 	// maxSharedPerKey is how much a machine of ours may say of its peers.

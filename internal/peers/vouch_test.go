@@ -241,11 +241,11 @@ func TestVouchesAreLimited(t *testing.T) {
 
 	must(t, s.changePeer(t.Context(), Key{2}, func(p *Peer) error {
 		for i := range maxUUIDsPerVouched {
-			p.UUIDs = append(p.UUIDs, fmt.Sprintf("00000000-0000-4000-8000-%012d", i))
+			p.UUIDs = append(p.UUIDs, numbered(i))
 		}
 		return nil
 	}))
-	if err := s.BindUUID(t.Context(), Key{2}, repo1); !errors.Is(err, ErrTooMany) {
+	if err := s.ClaimUUID(t.Context(), Key{2}, repo1, Write); !errors.Is(err, ErrTooMany) {
 		t.Errorf("one more repository: %v", err)
 	}
 }

@@ -95,7 +95,7 @@ func (s *Store) takeIn(ctx context.Context, by Key, shared bool, wanted func(*pe
 	if maps.EqualFunc(list.vouches(by, shared), want(list), Vouch.equal) {
 		return nil
 	}
-	return s.changePeers(ctx, func(l *peerList) error {
+	return s.notePeers(ctx, func(l *peerList) error {
 		l.replace(by, shared, want(l), func(key Key) {
 			l.Peers = append(l.Peers, Peer{Key: key, Added: s.now()})
 		})
@@ -125,7 +125,7 @@ func (l *peerList) admissible(by, self Key, shared bool, want map[Key]Vouch) map
 	kept := map[Key]Vouch{}
 	for _, key := range slices.SortedFunc(maps.Keys(want), Key.compare) { // of too many the same are left out each time
 		v := want[key]
-		if key == self || key == by || key == (Key{}) || slices.Contains(l.Removed, key) || checkVouches([]Vouch{v}) != nil {
+		if key == self || key == by || key == (Key{}) || slices.Contains(l.Removed, key) || checkVouches([]Vouch{v}) != nil || len(v.Address) > maxVouchAddressBytes {
 			continue
 		}
 		if len(kept) < room {

@@ -80,7 +80,7 @@ func (s *Server) find(ctx context.Context, c *client, client, uuid string, least
 	if err != nil {
 		return Entry{}, err
 	}
-	return entry, s.Store.BindUUID(ctx, c.key, client)
+	return entry, s.Store.ClaimUUID(ctx, c.key, client, s.access(c.key, uuid))
 }
 
 // offered asks for a push if the client may push to the repository and has what it lacks.
@@ -140,11 +140,12 @@ func (s *Server) announced(ctx context.Context, c *client, m *protocol.Announce,
 		return &protocol.Refuse{Code: protocol.CodeRefused, Text: "nothing is kept in sync there"}
 	}
 	entry, err := s.Catalog.Find(ctx, m.Repository, func(id string) bool { return s.access(c.key, id) >= peers.Read })
-	if err == nil && m.From == entry.UUID {
-		err = peers.ErrUUIDBound
-	}
-	if err == nil {
-		err = s.Store.BindUUID(ctx, c.key, m.From)
+	switch {
+	case err != nil:
+	case m.From == entry.UUID:
+		err = &protocol.Refuse{Code: protocol.CodeUUIDBound, Text: servedUUID}
+	default:
+		err = claimRefusal(s.Store.ClaimUUID(ctx, c.key, m.From, s.access(c.key, entry.UUID)))
 	}
 	if err == nil && c.serves != "" {
 		r := syncer.Repository{Repo: entry.Repo, UUID: entry.UUID, Name: entry.Name, Settings: entry.Settings}
@@ -161,14 +162,10 @@ func (s *Server) announced(ctx context.Context, c *client, m *protocol.Announce,
 // refusalOf is what a peer may know of an error.
 func refusalOf(err error) *protocol.Refuse {
 	var refusal *protocol.Refuse
-	switch {
-	case errors.As(err, &refusal):
+	if errors.As(err, &refusal) {
 		return refusal
-	case errors.Is(err, peers.ErrUUIDBound):
-		return &protocol.Refuse{Code: protocol.CodeUUIDBound, Text: copiedUUID}
-	default:
-		return &protocol.Refuse{Code: protocol.CodeInternal}
 	}
+	return &protocol.Refuse{Code: protocol.CodeInternal}
 }
 
 // asked says what there is.

@@ -113,7 +113,7 @@ func TestAnnouncements(t *testing.T) {
 		{"reader", alice, protocol.Announce{From: clientA, Repository: "proj"}, &protocol.Announced{From: proj, To: clientA}},
 		{"again", alice, protocol.Announce{From: clientA, Repository: proj}, &protocol.Announced{From: proj, To: clientA}},
 		{"writer", carol, protocol.Announce{From: clientB, Repository: "proj"}, &protocol.Announced{From: proj, To: clientB}},
-		{"another's UUID", carol, protocol.Announce{From: clientA, Repository: "proj"}, refused(protocol.CodeUUIDBound)},
+		{"another's UUID", alice, protocol.Announce{From: clientB, Repository: "proj"}, refused(protocol.CodeUUIDBound)},
 		{"our own UUID", carol, protocol.Announce{From: proj, Repository: "proj"}, refused(protocol.CodeUUIDBound)},
 		{"no access", alice, protocol.Announce{From: clientC, Repository: other}, refused(protocol.CodeNoRepository)},
 		{"no such repository", alice, protocol.Announce{From: clientC, Repository: "nowhere"}, refused(protocol.CodeNoRepository)},

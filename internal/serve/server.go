@@ -239,7 +239,7 @@ func (s *Server) identify(ctx context.Context, conn *transport.Conn, hello *prot
 		if err != nil {
 			return nil, inviteRefusal(err)
 		}
-		s.Log.Info("invite redeemed", "peer", address, "key", key.String(), "repository", invite.RepoName, "access", invite.Access.String())
+		s.Log.Info("invite redeemed", "peer", address, "key", key.String(), "repository", invite.RepoName, "access", invite.Access.String(), "refs", invite.Refs.String())
 		c.granted = invite.RepoUUID
 	}
 	peer, err := s.Store.ByKey(key)

@@ -22,8 +22,12 @@ type service struct {
 	log    *slog.Logger
 }
 
-// copiedUUID says what it means that a client's UUID is another's.
-const copiedUUID = "the xmpp.uuid of your repository belongs to another key: it was copied; git config --unset xmpp.uuid makes a new one"
+// What a peer is told of the UUID that it names.
+const (
+	copiedUUID   = "the xmpp.uuid of your repository belongs to another key: it was copied; git config --unset xmpp.uuid makes a new one"
+	servedUUID   = "the xmpp.uuid of your repository is that of the one served there: it was copied; git config --unset xmpp.uuid makes a new one"
+	tooManyUUIDs = "too many repositories have pushed there: ask there to remove peers that aren't needed"
+)
 
 // serve reads the open and does as it says.
 func (v *service) serve(ctx, stopping context.Context) {
@@ -82,7 +86,7 @@ func (v *service) tell(before int) error {
 
 // authorise finds the repository and checks that the peer may do what it asks for.
 func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, error) {
-	store, key := v.server.Store, v.client.key
+	key := v.client.key
 	entry, err := v.server.Catalog.Find(ctx, open.Repository, func(uuid string) bool { return v.server.access(key, uuid) >= peers.Read })
 	if err != nil {
 		return nil, err
@@ -92,12 +96,11 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 		return nil, &protocol.Refuse{Code: protocol.CodeReadOnly}
 	}
 	if open.Client != "" {
-		err := store.BindUUID(ctx, key, open.Client)
-		if errors.Is(err, peers.ErrUUIDBound) {
-			return nil, &protocol.Refuse{Code: protocol.CodeUUIDBound, Text: copiedUUID}
+		if open.Service.Writes() && open.Client == entry.UUID {
+			return nil, &protocol.Refuse{Code: protocol.CodeUUIDBound, Text: servedUUID}
 		}
-		if err != nil {
-			return nil, err
+		if err := v.server.Store.ClaimUUID(ctx, key, open.Client, right.Access); err != nil {
+			return nil, claimRefusal(err)
 		}
 		v.noteClone(ctx, open, entry.UUID)
 	}
@@ -111,6 +114,17 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 		sender: repo.Sender{JID: v.client.conn.Peer().Bare().String(), UUID: open.Client, Key: key.String(), Label: label},
 		policy: repo.Policy{Mode: string(entry.Settings.PushMode), Integrate: string(entry.Settings.Integrate), SenderMerges: merges, Refs: right.Refs},
 	}, nil
+}
+
+// claimRefusal is what a peer is told if it can't have the UUID that it names.
+func claimRefusal(err error) error {
+	switch {
+	case errors.Is(err, peers.ErrUUIDBound):
+		return &protocol.Refuse{Code: protocol.CodeUUIDBound, Text: copiedUUID}
+	case errors.Is(err, peers.ErrTooMany):
+		return &protocol.Refuse{Code: protocol.CodeRefused, Text: tooManyUUIDs}
+	}
+	return err
 }
 
 // right is what a key may do with the repository of a UUID: what was granted, or, with a repository that is kept in step, what those behind its

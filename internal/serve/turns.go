@@ -139,12 +139,10 @@ func (t *turns) before(ticket schedule.Ticket) int {
 // initiation is the job as the scheduler knows it. What only reads counts as a fetch, and so do Git LFS objects of a push:
 // they move while the push that needs them has its turn.
 func (j *job) initiation() schedule.Initiation {
-	i := schedule.Initiation{Client: j.open.Client, Owner: j.client.key.String(), Side: schedule.Fetching, Name: j.entry.Name}
+	i := schedule.Initiation{Owner: j.client.key.String(), Side: schedule.Fetching, Name: j.entry.Name}
+	i.Client = i.Owner + " " + j.open.Client // who only reads can name the UUID of another's; it may be empty, too
 	if j.open.Service == protocol.ReceivePack {
-		i.Side = schedule.Receiving
-	}
-	if i.Client == "" { // not from within a repository
-		i.Client = i.Owner
+		i.Side, i.Client = schedule.Receiving, j.open.Client
 	}
 	return i
 }

@@ -135,7 +135,7 @@ func TestWaitingOfTheRevoked(t *testing.T) {
 		t.Run(access.String(), func(t *testing.T) {
 			w := newWorld(t)
 			alice := w.peer("alice", 1, nothing).grant(access)
-			must(t, w.store.BindUUID(t.Context(), alice.key, uuid1))
+			must(t, w.store.ClaimUUID(t.Context(), alice.key, uuid1, peers.Write))
 			main := w.git("-C", w.dir, "rev-parse", "main")
 			w.git("-C", w.dir, "update-ref", "refs/heads/main", w.git("-C", w.dir, "commit-tree", "-m", "ahead", "-p", main, main+"^{tree}"))
 			ahead := w.git("-C", w.dir, "rev-parse", "main")
