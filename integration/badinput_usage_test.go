@@ -48,6 +48,10 @@ func TestWrongUsage(t *testing.T) {
 		{"invite: invalid argument", []string{"invite", "--expires", "soon", p.served}},
 		{"invite: an invite grants read or write, for at most 366 days", []string{"invite", "--expires", "-1h", p.served}},
 		{"invite: an invite grants read or write, for at most 366 days", []string{"invite", "--expires", "9000h", p.served}},
+		{"invite: --refs is about write, --read is less", []string{"invite", "--read", "--refs", "refs/heads/a", p.served}},
+		{`invite: --refs "main": not a pattern`, []string{"invite", "--refs", "main", p.served}},
+		{"invite: --refs without a pattern", []string{"invite", "--refs", "", p.served}},
+		{"not a pattern of full ref names", []string{"invite", "--refs", "refs/heads/\u202e*", p.served}},
 		{"invite: a label is at most 64 characters", []string{"invite", "--label", "a\nb", p.served}},
 		{"invite: a label is at most 64 characters", []string{"invite", "--label", strings.Repeat("x", 65), p.served}},
 

@@ -10,6 +10,7 @@ import (
 
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/refname"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/internal/serve"
 	"git-remote-xmpp/internal/statefile"
@@ -20,9 +21,14 @@ import (
 func inviteCommand(ctx context.Context, std stdio, args []string) error {
 	var read bool
 	var label string
+	var refs *string
 	var expires time.Duration
 	rest, err := parseFlags("invite", std, args, func(flags *pflag.FlagSet) {
 		flags.BoolVar(&read, "read", false, "let fetch and clone, not push")
+		flags.Func("refs", refsUsage, func(text string) error {
+			refs = &text
+			return nil
+		})
 		flags.StringVar(&label, "label", "", "what to call the peer that comes with it")
 		flags.DurationVar(&expires, "expires", 24*time.Hour, "how long it can be used")
 	})
@@ -31,6 +37,10 @@ func inviteCommand(ctx context.Context, std stdio, args []string) error {
 	}
 	if len(rest) > 1 {
 		return usagef("invite: one repository at a time")
+	}
+	right, err := inviteRight(read, refs)
+	if err != nil {
+		return err
 	}
 	s, err := load(ctx, std, config.Settings.RequireAccount)
 	if err != nil {
@@ -51,14 +61,30 @@ func inviteCommand(ctx context.Context, std stdio, args []string) error {
 	}
 	// Only a serve knows which names mean one repository; the UUID always does.
 	inURL, ok := served.NameOf(r, id)
-	request := peers.InviteRequest{RepoUUID: id, RepoName: inURL, Access: peers.Write, Label: label, Expires: expires}
+	request := peers.InviteRequest{RepoUUID: id, RepoName: inURL, Access: right.Access, Refs: right.Refs, Label: label, Expires: expires}
 	if !ok {
 		inURL, request.RepoName = id, serve.DefaultName(r, id)
 	}
-	if read {
-		request.Access = peers.Read
-	}
 	return s.printInvite(ctx, std, request, inURL)
+}
+
+// inviteRight is what an invite grants.
+func inviteRight(read bool, refs *string) (peers.Right, error) {
+	switch {
+	case read && refs != nil:
+		return peers.Right{}, usagef("invite: --refs is about write, --read is less")
+	case read:
+		return peers.Right{Access: peers.Read}, nil
+	case refs == nil:
+		return peers.Right{Access: peers.Write}, nil
+	case *refs == "": // as of an unset variable: not to be taken for all
+		return peers.Right{}, usagef("invite: --refs without a pattern: leave it out to let write to all")
+	}
+	limited, err := parseRefs(*refs)
+	if err != nil {
+		return peers.Right{}, usagef("invite: %v", err)
+	}
+	return peers.Right{Access: peers.Write, Refs: limited}, nil
 }
 
 // printInvite makes an invite and prints it in a URL, where the repository has a name of its own.
@@ -68,7 +94,7 @@ func (s *setup) printInvite(ctx context.Context, std stdio, request peers.Invite
 		return err
 	}
 	secret, err := s.store.NewInvite(ctx, request)
-	if errors.Is(err, peers.ErrBadInviteRequest) || errors.Is(err, peers.ErrBadLabel) && !errors.Is(err, statefile.ErrCorrupt) {
+	if errors.Is(err, peers.ErrBadInviteRequest) || errors.Is(err, refname.ErrPattern) && !errors.Is(err, statefile.ErrCorrupt) || errors.Is(err, peers.ErrBadLabel) && !errors.Is(err, statefile.ErrCorrupt) {
 		return usagef("invite: %v", err)
 	}
 	if err != nil {

@@ -40,7 +40,7 @@ type stdio struct {
 func commands() []command {
 	return []command{
 		{"serve", "[--base-path DIR [--export-all]] [--name NAME] [REPO...]", "serve repositories to peers", serveCommand},
-		{"invite", "[--read] [--label TEXT] [--expires 24h] [REPO]", "print a one-time URL to clone or fetch with", inviteCommand},
+		{"invite", "[--read | --refs PATTERNS] [--label TEXT] [--expires 24h] [REPO]", "print a one-time URL to clone or fetch with", inviteCommand},
 		{"peers", "[--json] [REPO] | set KEY --access read|write|none [--refs PATTERNS] [REPO] | remove KEY", "show and change who may do what", peersCommand},
 		{"status", "[--json]", "show what the serve of this home is doing", statusCommand},
 		{"sync", "[REMOTE...]", "have the peers of the repository's remotes push to us what is new, and offer them what we have", syncCommand},

@@ -20,7 +20,7 @@ func peersCommand(ctx context.Context, std stdio, args []string) error {
 	rest, err := parseFlags("peers", std, args, func(flags *pflag.FlagSet) {
 		flags.BoolVar(&asJSON, "json", false, "print JSON")
 		flags.StringVar(&change.access, "access", "", "with set: read, write or none")
-		flags.Func("refs", "with set and --access write: patterns of the refs that it may change, with commas between them; empty: all", func(text string) error {
+		flags.Func("refs", "with set and --access write: "+refsUsage+"; empty: all", func(text string) error {
 			change.refs = &text
 			return nil
 		})

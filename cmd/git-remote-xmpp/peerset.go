@@ -10,6 +10,9 @@ import (
 	"git-remote-xmpp/internal/refname"
 )
 
+// refsUsage is what --refs is for.
+const refsUsage = "patterns of the refs that may be written to, with commas between them"
+
 // peerChange is what `peers set` is to change.
 type peerChange struct {
 	access      string
@@ -32,13 +35,22 @@ func (c peerChange) right() (right peers.Right, err error) {
 	if right.Access != peers.Write {
 		return right, usagef("peers: --refs goes with --access write")
 	}
-	if right.Refs, err = refname.ParsePatterns(*c.refs); err == nil {
-		err = right.Refs.Check()
-	}
-	if err != nil {
-		return right, usagef("peers: --refs %v", err)
+	if right.Refs, err = parseRefs(*c.refs); err != nil {
+		return right, usagef("peers: %v", err)
 	}
 	return right, nil
+}
+
+// parseRefs reads the value of --refs.
+func parseRefs(text string) (refname.Patterns, error) {
+	refs, err := refname.ParsePatterns(text)
+	if err == nil {
+		err = refs.Check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--refs %w", err)
+	}
+	return refs, nil
 }
 
 // setPeer changes what a key may do, with one repository, or with all that it was granted or may use by the word of others; or what it is called.
