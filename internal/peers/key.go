@@ -46,7 +46,7 @@ func (k Key) MarshalText() ([]byte, error) {
 // UnmarshalText reads what MarshalText wrote.
 func (k *Key) UnmarshalText(text []byte) error {
 	b, err := base64.RawStdEncoding.Strict().DecodeString(string(text))
-	if err != nil || len(b) != len(k) {
+	if err != nil || len(b) != len(k) || len(text) != base64.RawStdEncoding.EncodedLen(len(k)) { // the decoder skips line breaks
 		return errBadKey
 	}
 	copy(k[:], b)
