@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"git-remote-xmpp/internal/serve"
+	"git-remote-xmpp/internal/statefile"
 )
 
 // servedFile says what the last serve of this installation served: invite reads it.
@@ -20,20 +20,20 @@ func (s *setup) writeServed(served serve.Served) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(s.servedFile(), append(text, '\n'))
+	return statefile.Replace(s.servedFile(), append(text, '\n'))
 }
 
 // readServed is empty if nothing was ever served.
 func (s *setup) readServed() (serve.Served, error) {
 	var served serve.Served
-	text, err := os.ReadFile(s.servedFile())
+	text, err := statefile.ReadPrivate(s.servedFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return served, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &served)
-	}
 	if err != nil {
+		return served, err
+	}
+	if err := json.Unmarshal(text, &served); err != nil {
 		return served, fmt.Errorf("%s: %w: remove it, serve makes it anew", s.servedFile(), err)
 	}
 	return served, nil

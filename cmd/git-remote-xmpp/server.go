@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"runtime"
 	"strings"
 
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/statefile"
 	"git-remote-xmpp/internal/xmppserver"
 	"github.com/spf13/pflag"
 )
-
-// maxAccountsFileBytes is the largest file of accounts that is read: 1 MiB.
-const maxAccountsFileBytes = 1 << 20
 
 // serverFlags are the flags of server.
 type serverFlags struct {
@@ -127,19 +123,7 @@ func isHostName(s string) bool {
 
 // readAccounts reads a file of accounts, one on a line, that nobody else may read. Empty lines don't count.
 func readAccounts(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	case info.Size() > maxAccountsFileBytes:
-		return nil, fmt.Errorf("%s: larger than 1 MiB", path)
-	case info.Mode()&0o077 != 0 && runtime.GOOS != "windows":
-		return nil, fmt.Errorf("%s is open to others: chmod 600 %s", path, path)
-	}
-	text, err := os.ReadFile(path)
+	text, err := statefile.ReadPrivate(path)
 	if err != nil {
 		return nil, err
 	}

@@ -9,42 +9,38 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
+	"git-remote-xmpp/internal/statefile"
 	"git-remote-xmpp/internal/xmppserver"
-	"github.com/gofrs/flock"
 )
 
-const (
-	// certificateLifetime is how long the embedded server's certificate is good, ten years: clients have a copy of it, so it
-	// isn't replaced without need.
-	certificateLifetime = 3652 * 24 * time.Hour
-	lockTimeout         = 10 * time.Second
-	lockRetryDelay      = 10 * time.Millisecond
-)
+// certificateLifetime is how long the embedded server's certificate is good, ten years: clients have a copy of it, so it
+// isn't replaced without need.
+const certificateLifetime = 3652 * 24 * time.Hour
 
 // serverCertificate returns the embedded server's certificate for a domain, made at first use and kept in the data
 // folder, and the file with nothing but the certificate, for clients. The domain must be fit for a file's name.
 func serverCertificate(ctx context.Context, data, domain string) (cert tls.Certificate, file string, err error) {
 	dir := filepath.Join(data, "server")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	err = statefile.Lock(ctx, dir, func() error {
+		cert, file, err = lockedCertificate(dir, domain)
+		return err
+	})
+	return cert, file, err
+}
+
+// lockedCertificate is serverCertificate for who holds the folder's lock.
+func lockedCertificate(dir, domain string) (cert tls.Certificate, file string, err error) {
+	if err := statefile.CheckDir(dir); err != nil {
 		return cert, "", err
 	}
-	lock := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
-	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
-	defer cancel()
-	if _, err := lock.TryLockContext(ctx, lockRetryDelay); err != nil {
-		return cert, "", fmt.Errorf("lock %s: %w", dir, err)
-	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
-
 	both := filepath.Join(dir, "key-"+domain+".pem") // the key, and the certificate
-	text, err := os.ReadFile(both)
+	text, err := statefile.ReadPrivate(both)
 	if errors.Is(err, fs.ErrNotExist) {
 		if text, err = newServerCertificate(domain); err == nil {
-			err = replaceFile(both, text)
+			err = statefile.Replace(both, text)
 		}
 	}
 	if err != nil {
@@ -57,16 +53,7 @@ func serverCertificate(ctx context.Context, data, domain string) (cert tls.Certi
 		return cert, "", fmt.Errorf("%s has expired: remove it, and a new one is made for clients to trust", both)
 	}
 	file = filepath.Join(dir, "cert-"+domain+".pem")
-	return cert, file, replaceFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}))
-}
-
-// replaceFile puts a file of mode 0600 in the place of path, whole or not at all. The caller holds the folder's lock.
-func replaceFile(path string, text []byte) error {
-	temp := path + ".tmp"
-	if err := os.WriteFile(temp, text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
+	return cert, file, statefile.Replace(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}))
 }
 
 // newServerCertificate makes a certificate for a domain and its key: both in PEM.

@@ -55,12 +55,12 @@ type envelope[T any] struct {
 }
 
 // Read returns what the file says, from memory if the file is the same as
-// last time: the same inode, size and time. A missing file is a zero T. The
+// last time: the same inode, size, time and mode. A missing file is a zero T. The
 // caller doesn't change the result.
 func (d *Document[T]) Read() (*T, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	info, err := os.Stat(d.Path)
+	info, err := stat(d.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return new(T), nil
 	}
@@ -156,5 +156,5 @@ func (d *Document[T]) corrupt(err error) error {
 }
 
 func sameFile(a, b fs.FileInfo) bool {
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && a.Mode() == b.Mode()
 }

@@ -31,6 +31,8 @@ var (
 	// ErrTooOpen says that others on this machine can read or write what
 	// should be the user's alone.
 	ErrTooOpen = errors.New("open to others")
+	// ErrNotOurs says that a file or folder belongs to somebody else, who can change it at any time, whatever its mode is.
+	ErrNotOurs = errors.New("owned by another user")
 	// ErrTooLarge says that a file is over its limit of 1 MiB, or would be.
 	ErrTooLarge = errors.New("larger than 1 MiB")
 	// ErrLocked says that another process held the lock for too long.
@@ -102,9 +104,20 @@ func ReadPrivate(path string) ([]byte, error) {
 	return readLimited(f, info)
 }
 
-// openChecked opens a regular file that has none of the mode bits of forbidden.
-func openChecked(path string, forbidden fs.FileMode) (*os.File, fs.FileInfo, error) {
+// stat is os.Stat, to which a link to nothing isn't a file that isn't there: one would be made in its place.
+func stat(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, linkErr := os.Lstat(path); linkErr == nil {
+			return nil, fmt.Errorf("%s: symbolic link to nothing", path)
+		}
+	}
+	return info, err
+}
+
+// openChecked opens a regular file of the user's own that has none of the mode bits of forbidden. What a symbolic link leads to is checked in the same way.
+func openChecked(path string, forbidden fs.FileMode) (*os.File, fs.FileInfo, error) {
+	info, err := stat(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -116,7 +129,7 @@ func openChecked(path string, forbidden fs.FileMode) (*os.File, fs.FileInfo, err
 		return nil, nil, err
 	}
 	if info, err = f.Stat(); err == nil {
-		err = checkMode(path, info, forbidden, "600")
+		err = check(path, info, forbidden, "600")
 	}
 	if err != nil {
 		return nil, nil, cmp.Or(err, f.Close())
@@ -135,7 +148,7 @@ func readLimited(f *os.File, info fs.FileInfo) ([]byte, error) {
 	return data, nil
 }
 
-// CheckDir refuses a folder in which others could put files of their own.
+// CheckDir refuses a folder of somebody else's, or in which others could put files of their own.
 func CheckDir(dir string) error {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -144,10 +157,14 @@ func CheckDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return checkMode(dir, info, 0o022, "700")
+	return check(dir, info, 0o022, "700")
 }
 
-func checkMode(path string, info fs.FileInfo, forbidden fs.FileMode, right string) error {
+// check refuses what isn't the user's own, or has mode bits of forbidden.
+func check(path string, info fs.FileInfo, forbidden fs.FileMode, right string) error {
+	if uid, ours := owner(info); !ours {
+		return fmt.Errorf("%s is %w (uid %d): chown or remove it", path, ErrNotOurs, uid)
+	}
 	if !modeCounts || info.Mode()&forbidden == 0 {
 		return nil
 	}

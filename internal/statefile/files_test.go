@@ -32,6 +32,14 @@ func TestFilesOpenToOthers(t *testing.T) {
 	if text, err := ReadPrivate(d.Path); err != nil || len(text) == 0 {
 		t.Errorf("private file: %q, %v", text, err)
 	}
+	must(t, os.Chtimes(d.Path, time.Now(), time.Now().Add(-time.Hour)))
+	running := open(d.Path)
+	want(t, running, 1)
+	must(t, os.Chmod(d.Path, 0o606))
+	if _, err := running.Read(); !errors.Is(err, ErrTooOpen) {
+		t.Errorf("file, while it is in memory: %v", err)
+	}
+	must(t, os.Chmod(d.Path, 0o600))
 	must(t, os.Chmod(dir, 0o770))
 	if _, err := open(d.Path).Read(); !errors.Is(err, ErrTooOpen) || !strings.Contains(err.Error(), "chmod 700 "+dir) {
 		t.Errorf("folder: %v", err)
@@ -81,6 +89,39 @@ func TestNotARegularFile(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What a symbolic link leads to is read if it would be without. A link to nothing isn't written over.
+func TestSymbolicLinks(t *testing.T) {
+	d := testDocument(t)
+	must(t, add(t, d, 1))
+	target := filepath.Join(t.TempDir(), "elsewhere")
+	must(t, os.Rename(d.Path, target))
+	if err := os.Symlink(target, d.Path); err != nil {
+		t.Logf("no links here: %v", err)
+		return
+	}
+	want(t, open(d.Path), 1)
+	if _, err := ReadPrivate(d.Path); err != nil {
+		t.Error(err)
+	}
+	if modeCounts {
+		must(t, os.Chmod(target, 0o666))
+		if _, err := open(d.Path).Read(); !errors.Is(err, ErrTooOpen) {
+			t.Errorf("to a file open to others: %v", err)
+		}
+	}
+	must(t, os.Remove(target))
+	for name, err := range map[string]error{"read": readError(open(d.Path).Read()), "private": readError(ReadPrivate(d.Path)), "change": add(t, open(d.Path), 2)} {
+		if err == nil || errors.Is(err, os.ErrNotExist) || err.Error() != d.Path+": symbolic link to nothing" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if to, err := os.Readlink(d.Path); err != nil || to != target {
+		t.Errorf("the link: %s, %v", to, err)
+	}
+}
+
+func readError[T any](_ T, err error) error { return err }
 
 func TestLockEndsWithItsContext(t *testing.T) {
 	d := testDocument(t)
