@@ -28,7 +28,7 @@ func FuzzDocument(f *testing.F) {
 		if err := got.Check(); err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		data, err := json.MarshalIndent(envelope[content]{formatVersion, *got}, "", " ")
+		data, err := json.MarshalIndent(envelope[content]{d.version(), *got}, "", " ")
 		if err != nil {
 			t.Fatal(err)
 		}
