@@ -39,9 +39,10 @@ type Endpoint struct {
 	cert    tls.Certificate
 	book    *book
 
-	accepted chan *Conn
-	once     sync.Once
-	running  sync.WaitGroup
+	handshakes handshakes
+	accepted   chan *Conn
+	once       sync.Once
+	running    sync.WaitGroup
 }
 
 // Start logs in and returns an endpoint that lives until [Endpoint.Close]. ctx bounds only the start. Errors are [ErrServer].
@@ -62,7 +63,12 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 	}
 	e.session = s
 	e.packets = newPacketConn(newPeer(*s.self.Load()), s.out)
-	e.quic = &quic.Transport{Conn: e.packets, StatelessResetKey: resetKey(cfg.Identity)}
+	e.quic = &quic.Transport{
+		Conn: e.packets, StatelessResetKey: resetKey(cfg.Identity), VerifySourceAddress: e.handshakes.doubt,
+		ConnContext: func(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+			return e.handshakes.admit(ctx, info.RemoteAddr)
+		},
+	}
 	close(ready)
 	context.AfterFunc(s.ended, e.abandonAll)
 	if cfg.Serve {
@@ -191,7 +197,10 @@ func knockFailure(p *peer, refused *stanzaError) error {
 func (e *Endpoint) inWords(p *peer, err error) error {
 	var idle *quic.IdleTimeoutError
 	var handshake *quic.HandshakeTimeoutError
+	var refused *quic.TransportError
 	switch {
+	case errors.As(err, &refused) && refused.Remote && refused.ErrorCode == quic.ConnectionRefused:
+		return fail(ErrLost, "%s takes no more connections now: try again later", p.full)
 	case errors.As(err, &handshake):
 		return fail(ErrNobody, "%s doesn't answer%s", p.full, p.whyNot())
 	case errors.As(err, &idle):
@@ -228,6 +237,7 @@ func (e *Endpoint) listen() error {
 			if err != nil {
 				return
 			}
+			e.handshakes.made(conn)
 			p, ok := conn.RemoteAddr().(*peer)
 			if !ok {
 				continue

@@ -9,25 +9,31 @@ import (
 )
 
 func TestShares(t *testing.T) {
-	var s shares
+	var s shares[peers.Key]
 	a, b := peers.Key{1}, peers.Key{2}
 	var releases []func()
 	for range 3 {
-		release, ok := s.take(a, 3)
+		release, ok := s.take(a, 3, 5)
 		if !ok {
 			t.Fatal("refused")
 		}
 		releases = append(releases, release)
 	}
-	if _, ok := s.take(a, 3); ok {
+	if _, ok := s.take(a, 3, 5); ok {
 		t.Error("one too many")
 	}
-	if _, ok := s.take(b, 3); !ok {
+	if _, ok := s.take(b, 3, 5); !ok {
 		t.Error("the other key is refused")
 	}
 	releases[0]()
-	if _, ok := s.take(a, 3); !ok {
+	if _, ok := s.take(a, 3, 5); !ok {
 		t.Error("refused after one was given back")
+	}
+	if _, ok := s.take(b, 3, 5); !ok {
+		t.Error("the other key is refused before all are taken")
+	}
+	if _, ok := s.take(b, 3, 5); ok {
+		t.Error("one too many of all")
 	}
 }
 

@@ -30,9 +30,6 @@ const (
 	finishGrace = 2 * time.Second
 	// refusalGrace is how long a refused peer has to read why before the connection is closed.
 	refusalGrace = 5 * time.Second
-	// maxConnections is how many connections are served at once, maxKeyConnections how many of one key.
-	maxConnections    = 128
-	maxKeyConnections = 32
 	// idleTimeout is how long a connection may be there without a stream.
 	idleTimeout = 60 * time.Second
 )
@@ -58,8 +55,9 @@ type Server struct {
 	answering *slots.Slots[peers.Key] // of initiations
 	beats     beats                   // of clients
 	live      live                    // what Status shows
-	conns     chan struct{}           // a slot for each connection
-	keyConns  shares                  // of conns
+	conns     shares[peers.Key]       // of all connections
+	strangers shares[string]          // of those whose keys aren't known, by account
+	streams   shares[peers.Key]       // of all streams on which services are asked for
 }
 
 // Admit tells whether packets from a bare JID are read: those of known peers.
@@ -81,7 +79,6 @@ func AdmitKnock(store *peers.Store) func(jid.JID, []byte) bool {
 // Run serves until ctx is done; then it lets what runs finish for a short time, cancels the rest
 // and returns when all has ended. The error is that of the endpoint if it ended by itself.
 func (s *Server) Run(ctx context.Context) error {
-	s.conns = make(chan struct{}, maxConnections)
 	s.live.begin(s.prepared())
 	var conns sync.WaitGroup
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -93,7 +90,8 @@ func (s *Server) Run(ctx context.Context) error {
 			err = acceptErr
 			break
 		}
-		release, ok := s.admitConn(conn)
+		key, _ := peers.KeyOf(conn.Key()) // one of another length has no grants either
+		release, ok := s.conns.take(key, maxKeyConnections, maxConnections)
 		if !ok {
 			conn.Close(uint32(protocol.CodeBusy))
 			continue
@@ -120,22 +118,6 @@ func (s *Server) prepared() *turns {
 	return s.turns
 }
 
-// admitConn takes a slot for a connection.
-func (s *Server) admitConn(conn *transport.Conn) (release func(), ok bool) {
-	key, _ := peers.KeyOf(conn.Key()) // one of another length has no grants either
-	giveBack, ok := s.keyConns.take(key, maxKeyConnections)
-	if !ok {
-		return nil, false
-	}
-	select {
-	case s.conns <- struct{}{}:
-		return func() { <-s.conns; giveBack() }, true
-	default:
-		giveBack()
-		return nil, false
-	}
-}
-
 // A client is the other side of a connection, as far as it is known.
 type client struct {
 	conn    *transport.Conn
@@ -154,12 +136,20 @@ func (s *Server) serveConn(running, stopping context.Context, conn *transport.Co
 	stop := context.AfterFunc(running, func() { conn.Close(uint32(protocol.CodeShutdown)) })
 	defer stop()
 	log := s.Log.With("peer", conn.Peer().String())
+	known, ok := s.admitStranger(conn)
+	if !ok {
+		log.Debug("connection refused", "err", "too many of unknown keys")
+		conn.Close(uint32(protocol.CodeBusy))
+		return
+	}
 	c, err := s.greet(running, conn)
 	if err != nil {
 		log.Info("connection refused", "err", err)
 		s.refuseConn(conn, err)
+		known()
 		return
 	}
+	known()
 	log = log.With("key", c.key.String())
 	log.Debug("connection accepted")
 	var streams sync.WaitGroup
@@ -174,10 +164,16 @@ func (s *Server) serveConn(running, stopping context.Context, conn *transport.Co
 			log.Debug("connection ended", "err", conn.Explain(err))
 			return
 		}
+		run := &service{server: s, client: c, stream: &countedStream{Stream: stream}, log: log}
+		release, ok := s.streams.take(c.key, maxKeyStreams, maxConnections*maxKeyStreams)
+		if !ok {
+			run.cancel(protocol.CodeBusy)
+			continue
+		}
 		idle.begin()
 		streams.Go(func() {
+			defer release()
 			defer idle.end()
-			run := &service{server: s, client: c, stream: &countedStream{Stream: stream}, log: log}
 			run.serve(conn.Context(), stopping)
 		})
 	}
