@@ -18,6 +18,9 @@ const (
 	maxQueuedStanzas = 256
 	// packingDelay is how long a full packet waits for a second one in its message.
 	packingDelay = 500 * time.Microsecond
+	// pacedDelay is the same while full packets come one by one, no more than pacedWindow apart: QUIC spreads what it sends over the round trip.
+	pacedDelay  = 4 * time.Millisecond
+	pacedWindow = 10 * time.Millisecond
 	// ackDelay is how long small packets wait for company while much comes in: without it every
 	// acknowledgement is a message of its own, and costs the server as much as a full one.
 	ackDelay = 2 * time.Millisecond
@@ -48,7 +51,8 @@ type outbox struct {
 	bulkEnd  atomic.Int64 // until when much comes in, Unix nanoseconds
 	queue    []outgoing
 	late     []outgoing // stanzas that go behind the queue
-	bytes    int        // of payloads in queue and pending
+	bytes    int        // of packets in queue and pending
+	written  int        // bytes of packets that went into messages, all links together
 	stanzas  int
 	pending  map[*peer]*outgoing // payloads that are not full yet
 	payloads sync.Pool           // of *[]byte with chunk.MaxPayloadBytes of capacity
@@ -60,6 +64,7 @@ type outgoing struct {
 	to       *peer
 	payload  []byte
 	since    time.Time
+	paced    bool // ends with a full packet that came after another one
 	repeated bool
 }
 
@@ -178,7 +183,7 @@ func (o *outbox) packet(to *peer, datagram []byte) error {
 		item = &outgoing{to: to, payload: buf[:0], since: time.Now()}
 		o.pending[to] = item
 	}
-	item.payload = chunk.Append(item.payload, datagram)
+	item.payload, item.paced = chunk.Append(item.payload, datagram), to.paced(len(datagram))
 	o.bytes += len(datagram)
 	if !chunk.Fits(len(item.payload), minPacketBytes/2, limit) {
 		o.flushLocked(to)
@@ -225,13 +230,16 @@ func (o *outbox) dropOldestLocked() {
 	}
 }
 
-func (o *outbox) releaseLocked(item outgoing) {
+// releaseLocked takes something off the queue's account. It returns how many bytes of packets that was.
+func (o *outbox) releaseLocked(item outgoing) (bytes int) {
 	if item.stanza != nil {
 		o.stanzas--
-		return
+		return 0
 	}
-	_ = chunk.Split(item.payload, func(d []byte) { o.bytes -= len(d) }) // made by chunk.Append: well-formed
+	_ = chunk.Split(item.payload, func(d []byte) { bytes += len(d) }) // made by chunk.Append: well-formed
+	o.bytes -= bytes
 	o.payloads.Put((*[chunk.MaxPayloadBytes]byte)(item.payload[:chunk.MaxPayloadBytes]))
+	return bytes
 }
 
 // take fills record with the next stanzas: as many whole ones as fit in recordBytes, at least one, which may be of up to
@@ -320,7 +328,7 @@ func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads 
 		if !item.repeated {
 			to.last, to.lastSent = append(to.last[:0], item.payload...), time.Now()
 		}
-		o.releaseLocked(item)
+		o.written += o.releaseLocked(item)
 		payloads++
 	}
 	return append(record, messageClose...), payloads
@@ -329,11 +337,13 @@ func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads 
 // dueLocked is how long the pending payloads may still wait for company. Small packets on their own, other than acknowledgements
 // of much that comes in, don't wait.
 func (o *outbox) dueLocked(now time.Time) time.Duration {
-	wait := ackDelay
+	wait := pacedDelay
 	bulk := now.UnixNano() < o.bulkEnd.Load()
 	for _, item := range o.pending {
 		delay := time.Duration(0)
 		switch {
+		case item.paced:
+			delay = pacedDelay
 		case len(item.payload) >= minPacketBytes:
 			delay = packingDelay
 		case bulk:
@@ -346,6 +356,13 @@ func (o *outbox) dueLocked(now time.Time) time.Duration {
 
 // bulk notes that much comes in.
 func (o *outbox) bulk(now time.Time) { o.bulkEnd.Store(now.Add(bulkWindow).UnixNano()) }
+
+// packetBytes is how many bytes of packets have gone into messages.
+func (o *outbox) packetBytes() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written
+}
 
 func (o *outbox) isClosed() bool {
 	o.mu.Lock()

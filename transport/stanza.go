@@ -37,8 +37,10 @@ type peer struct {
 
 	bounced atomic.Pointer[string] // why a message to it came back; nil when something has come from it since
 
-	last     []byte // the payload that was sent last, for the outbox
+	// For the outbox.
+	last     []byte // the payload that was sent last
 	lastSent time.Time
+	lastFull time.Time // when the last full packet was queued
 }
 
 func newPeer(full jid.JID) *peer {
@@ -50,6 +52,17 @@ func (p *peer) Network() string { return "xmpp" }
 
 // String is the full JID.
 func (p *peer) String() string { return p.full }
+
+// paced notes a packet, and tells whether it is one of many full ones.
+func (p *peer) paced(size int) bool {
+	if size < minPacketBytes {
+		return false
+	}
+	now := time.Now()
+	before := p.lastFull
+	p.lastFull = now
+	return now.Sub(before) < pacedWindow
+}
 
 // heard says that something came from the peer.
 func (p *peer) heard() {
