@@ -16,12 +16,15 @@ const (
 	admitFor = 2 * time.Second
 	// knockedFor is how long a knock lets packets in that no connection follows.
 	knockedFor = 2 * time.Minute
+	// askAwayEvery is how often a peer that went offline is asked whether it is back: its word of it may not reach us.
+	askAwayEvery = 3 * time.Second
 )
 
 // A book knows the peers by their full JIDs: which of them packets are read from, and
 // which connections they have.
 type book struct {
 	cfg *Config
+	ask func(*peer) // whether it is there; must not block
 
 	mu      sync.Mutex
 	entries map[string]*entry    // by the address as it is written in stanzas
@@ -35,13 +38,19 @@ type entry struct {
 	checked  time.Time
 	dialing  int
 	conns    map[*Conn]struct{}
-	offline  bool        // as the servers said last
-	gone     *time.Timer // runs while the peer is offline and has connections
-	heard    time.Time   // when a packet came last while it ran
+	offline  bool     // as the servers said last
+	gone     *absence // while the peer is offline and has connections
 }
 
-func newBook(cfg *Config) *book {
-	return &book{cfg: cfg, entries: make(map[string]*entry), knocked: make(map[string]time.Time)}
+// An absence is what a peer that went offline has left of LostPeerGrace.
+type absence struct {
+	timer *time.Timer // until it is asked again
+	left  time.Duration
+	heard time.Time // when a packet came last
+}
+
+func newBook(cfg *Config, ask func(*peer)) *book {
+	return &book{cfg: cfg, ask: ask, entries: make(map[string]*entry), knocked: make(map[string]time.Time)}
 }
 
 // sender returns the peer that packets from an address belong to, or nil if they aren't read.
@@ -53,7 +62,7 @@ func (b *book) sender(from string) *peer {
 		return nil
 	}
 	if e.gone != nil {
-		e.heard = time.Now()
+		e.gone.heard = time.Now()
 	}
 	if len(e.conns) > 0 || e.dialing > 0 {
 		return e.peer
@@ -160,8 +169,15 @@ func (b *book) remove(c *Conn) {
 	defer b.mu.Unlock()
 	e := b.entryLocked(c.peer.full)
 	delete(e.conns, c)
-	if len(e.conns) == 0 && e.gone != nil {
-		e.gone.Stop()
+	if len(e.conns) == 0 {
+		e.back()
+	}
+}
+
+// back ends the wait for a peer.
+func (e *entry) back() {
+	if e.gone != nil {
+		e.gone.timer.Stop()
 		e.gone = nil
 	}
 }
@@ -222,8 +238,7 @@ func (b *book) present(from jid.JID, available bool) (nudge []*Conn) {
 	if e.gone == nil {
 		return nil
 	}
-	e.gone.Stop()
-	e.gone = nil
+	e.back()
 	for c := range e.conns {
 		nudge = append(nudge, c)
 	}
@@ -232,10 +247,30 @@ func (b *book) present(from jid.JID, available bool) (nudge []*Conn) {
 
 // awaitLocked begins to wait for a peer with connections to come back.
 func (b *book) awaitLocked(e *entry) {
-	if e.gone == nil && len(e.conns) > 0 && !b.closed {
-		e.gone = time.AfterFunc(b.cfg.LostPeerGrace, func() { b.lost(e) })
-		e.heard = time.Time{}
+	if e.gone != nil || len(e.conns) == 0 || b.closed {
+		return
 	}
+	pause := min(askAwayEvery, b.cfg.LostPeerGrace/4)
+	a := &absence{left: b.cfg.LostPeerGrace}
+	a.timer = time.AfterFunc(pause, func() { b.look(e, a, pause) })
+	e.gone = a
+}
+
+// look asks for a peer that is away, or gives it up. Pauses are counted, so that of a sleep of this machine one counts, however long it was.
+func (b *book) look(e *entry, a *absence, pause time.Duration) {
+	b.mu.Lock()
+	if e.gone != a {
+		b.mu.Unlock()
+		return
+	}
+	if a.left -= pause; a.left <= 0 {
+		b.mu.Unlock()
+		b.lost(e)
+		return
+	}
+	a.timer.Reset(pause)
+	b.mu.Unlock()
+	b.ask(e.peer)
 }
 
 // away tells whether a peer with connections has gone offline.
@@ -250,8 +285,9 @@ func (b *book) away(p *peer) bool {
 func (b *book) lost(e *entry) {
 	b.mu.Lock()
 	var conns []*Conn
-	if time.Since(e.heard) < b.cfg.LostPeerGrace/2 {
-		e.gone, e.offline = nil, false
+	if e.gone != nil && time.Since(e.gone.heard) < b.cfg.LostPeerGrace/2 {
+		e.back()
+		e.offline = false
 	}
 	if e.gone != nil {
 		for c := range e.conns {
@@ -270,9 +306,6 @@ func (b *book) closeAll() {
 	defer b.mu.Unlock()
 	b.closed = true
 	for _, e := range b.entries {
-		if e.gone != nil {
-			e.gone.Stop()
-			e.gone = nil
-		}
+		e.back()
 	}
 }

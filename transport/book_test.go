@@ -11,7 +11,7 @@ import (
 // still come is there.
 func TestGoneBeforeItsConnection(t *testing.T) {
 	from := jid.MustParse("alice@localhost/git-run-1")
-	b := newBook(&Config{LostPeerGrace: time.Hour, Admit: func(jid.JID) bool { return true }})
+	b := newBook(&Config{LostPeerGrace: time.Hour, Admit: func(jid.JID) bool { return true }}, func(*peer) {})
 	defer b.closeAll()
 	p := b.sender(from.String())
 	if p == nil {

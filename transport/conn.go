@@ -29,7 +29,11 @@ func (e *Endpoint) track(q *quic.Conn, p *peer) *Conn {
 	key, _ := peerKey(q.ConnectionState().TLS) // was checked in the handshake
 	c := &Conn{endpoint: e, quic: q, peer: p, key: key}
 	e.book.add(c)
-	context.AfterFunc(q.Context(), func() { e.book.remove(c) })
+	context.AfterFunc(q.Context(), func() {
+		e.book.remove(c)
+		stats := q.ConnectionStats()
+		e.cfg.Log.Debug("connection ended", "with", p.full, "why", context.Cause(q.Context()), "packetsSent", stats.PacketsSent, "packetsLost", stats.PacketsLost)
+	})
 	return c
 }
 
@@ -63,9 +67,9 @@ func (c *Conn) abandon(cause error) {
 	_ = c.quic.CloseWithError(codeLost, "")
 }
 
-// nudge has the peer acknowledge what it got, by which both sides find out what was lost in between. It is a
-// datagram (RFC 9221) that nobody reads.
-func (c *Conn) nudge() { _ = c.quic.SendDatagram([]byte{0}) }
+// nudge has the peer acknowledge what it got, by which both sides find out what was lost in between; a peer that was started anew
+// says so. It is a datagram (RFC 9221) that nobody reads.
+func (c *Conn) nudge() { _ = c.quic.SendDatagram(make([]byte, nudgeBytes)) }
 
 // A ClosedError says that the peer ended a connection or a stream with a code of protocol's.
 type ClosedError struct {
@@ -133,14 +137,19 @@ func (r *receiver) undelivered(from string, err *stanzaError) {
 
 func (r *receiver) presence(from jid.JID, available bool) {
 	<-r.ready
-	for _, c := range r.book.present(from, available) {
+	r.present(from, available)
+}
+
+// present acts on what is known of a peer's presence.
+func (e *Endpoint) present(from jid.JID, available bool) {
+	for _, c := range e.book.present(from, available) {
 		c.nudge()
 	}
-	if p := r.book.talking(from); p != nil && available { // it may have been away without the servers' noticing
-		r.session.out.repeat(p)
+	if p := e.book.talking(from); p != nil && available { // it may have been away without the servers' noticing
+		e.session.out.repeat(p)
 	}
-	if r.cfg.Presence != nil && r.book.sender(from.String()) != nil {
-		r.cfg.Presence(from, available)
+	if e.cfg.Presence != nil && e.book.sender(from.String()) != nil {
+		e.cfg.Presence(from, available)
 	}
 }
 

@@ -22,8 +22,8 @@ const (
 
 	handshakeTimeout = 60 * time.Second
 	keepAlive        = 30 * time.Second
-	// lostPeerGrace is how long a peer that went offline has to come back.
-	lostPeerGrace = 30 * time.Second
+	// nudgeBytes makes a nudge large enough to be answered by a stateless reset where nobody knows the connection (RFC 9000, 10.3).
+	nudgeBytes = 32
 
 	codeLost    quic.ApplicationErrorCode = 12 // no progress in time; the codes are those of package protocol's SPEC.md
 	codeCancel  quic.ApplicationErrorCode = 16
@@ -55,7 +55,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 		return nil, err
 	}
 	e := &Endpoint{cfg: cfg, cert: cert, accepted: make(chan *Conn, acceptQueue)}
-	e.book = newBook(&e.cfg)
+	e.book = newBook(&e.cfg, e.seek)
 	ready := make(chan struct{}) // the session may call back before it is assigned
 	s, err := startSession(ctx, &e.cfg, &receiver{e, ready})
 	if err != nil {
@@ -270,6 +270,16 @@ func (e *Endpoint) Greet(to jid.JID) {
 	if to.Resourcepart() != "" {
 		e.greet(newPeer(to))
 	}
+}
+
+// seek asks whether a peer that went offline is back, which may be as a new process that knows nothing of the connections that there were.
+func (e *Endpoint) seek(p *peer) {
+	e.session.ask(p.full, pingPayload, func(refused *stanzaError) {
+		if refused == nil {
+			e.greet(p)
+			e.present(p.jid, true)
+		}
+	})
 }
 
 // greet sends our presence to a peer, by which each side learns from the servers when the other is gone.

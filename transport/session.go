@@ -108,6 +108,7 @@ func (s *session) supervise(ctx context.Context, l *link) error {
 		began := time.Now()
 		err := s.runLink(ctx, l)
 		s.lost(err)
+		s.cfg.Log.Debug("xmpp link ended", "packetBytes", s.out.packetBytes())
 		if ctx.Err() != nil || s.out.isClosed() {
 			return nil
 		}
