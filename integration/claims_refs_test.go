@@ -200,6 +200,7 @@ func (k *talk) refused(open *protocol.Open, code protocol.Code) {
 	if err := protocol.Write(stream, open); err != nil {
 		k.Fatal(err)
 	}
+	_ = stream.Close() // it may have been given up
 	said, _, err := k.rest(r)
 	if refusal, ok := append(said, protocol.Data(nil))[0].(*protocol.Refuse); !ok || refusal.Code != code || err != nil {
 		k.Errorf("%+v: %+v, %v; want %v", open, said, err, code)
