@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"time"
 
 	"git-remote-xmpp/internal/agent"
@@ -145,7 +144,7 @@ func (d *dialer) dialAlone(ctx context.Context, service protocol.Service) (tunne
 	}
 	d.log.Debug("connected", "peer", d.session.Peer().String(), "service", service.String())
 	if d.remote.Invite != "" {
-		if err := d.stripInvite(ctx); err != nil {
+		if err := config.ForgetInvite(ctx, "", nil, d.remoteName, d.remote); err != nil {
 			d.log.Warn("invite left in the remote's url", "err", err)
 		}
 	}
@@ -196,25 +195,6 @@ func (d *dialer) explain(err error) error {
 		return fmt.Errorf("%s: %w: it was mistyped or changed, or is too old: ask for a new one", name, err)
 	}
 	return fmt.Errorf("%s: %w", name, err)
-}
-
-// stripInvite takes the invite, which is worthless now, out of the remote's URL.
-func (d *dialer) stripInvite(ctx context.Context) error {
-	if d.remoteName == "" || d.remoteName == d.url {
-		return nil
-	}
-	key := "remote." + d.remoteName + ".url"
-	for _, written := range []string{"xmpp::" + d.url, "xmpp://" + d.url, d.url} {
-		cmd := exec.CommandContext(ctx, "git", "config", "--local", "--fixed-value", "--replace-all", key, d.remote.WithoutInvite().String(), written)
-		has := exec.CommandContext(ctx, "git", "config", "--local", "--fixed-value", "--get", key, written)
-		if has.Run() != nil {
-			continue
-		}
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("git config %s: %w", key, err)
-		}
-	}
-	return nil
 }
 
 func (d *dialer) close() {
