@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 
 	"git-remote-xmpp/internal/agent"
@@ -21,7 +25,7 @@ import (
 func (s *setup) login() string {
 	server := s.settings.Server
 	return fmt.Sprintf("%q", []string{
-		s.settings.Account.String(), s.identity.Key.String(), s.dirs.Data,
+		s.settings.Account.String(), cmp.Or(os.Getenv(envServeKey), s.identity.Key.String()), s.dirs.Data,
 		server.HostPort, fmt.Sprint(server.DirectTLS), s.settings.CAFile, string(s.settings.DirectPath),
 	})
 }
@@ -53,6 +57,7 @@ func (s *setup) startAgent(ctx context.Context, serving *serve.Server, pool *cli
 		s.log.Warn("git here logs in by itself", "err", err)
 		return func() {}
 	}
+	s.hideSecrets()
 	server := &agent.Server{
 		Login: s.login(), Log: s.log, Status: s.statusOf(serving, pool), Sync: syncOf(serving),
 		Ready: func(ctx context.Context) error {
@@ -84,6 +89,22 @@ func (s *setup) startAgent(ctx context.Context, serving *serve.Server, pool *cli
 		cancel()
 		task.Wait()
 	}
+}
+
+// envServeKey is the fingerprint of serve's key, for a helper that has none of its own because the key is in serve's environment.
+const envServeKey = "GIT_XMPP_SERVE_KEY"
+
+// hideSecrets takes the password and the key out of the environment of this process, in which the git push of repositories that are kept in step,
+// its hooks and its helper would find them. The helper comes to the agent, and needs neither; what it has in the place of the key opens nothing.
+func (s *setup) hideSecrets() {
+	_ = os.Unsetenv("GIT_XMPP_PASSWORD") // the name is a good one: these don't fail
+	if !peers.IsPrivateKey(os.Getenv(identityVar)) {
+		return // none, or a file, which has the helper's rights to read it
+	}
+	seed := make([]byte, ed25519.SeedSize)
+	rand.Read(seed) // never fails
+	_ = os.Setenv(identityVar, base64.StdEncoding.EncodeToString(seed))
+	_ = os.Setenv(envServeKey, s.identity.Key.String())
 }
 
 func (s *setup) agentSocket() (*agent.Listener, error) {

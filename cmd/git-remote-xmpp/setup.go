@@ -16,7 +16,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const programName = "git-remote-xmpp"
+const (
+	programName = "git-remote-xmpp"
+	identityVar = "GIT_XMPP_IDENTITY"
+)
 
 // version is set by the linker for releases.
 var version = ""
@@ -63,7 +66,7 @@ func load(ctx context.Context, std stdio, checks ...func(config.Settings) error)
 	if err := s.dirs.MakeData(); err != nil {
 		return nil, err
 	}
-	given := os.Getenv("GIT_XMPP_IDENTITY")
+	given := os.Getenv(identityVar)
 	if s.identity, err = peers.LoadIdentity(s.dirs.Data, given); err != nil {
 		if given != "" {
 			err = &usageError{err.Error()}

@@ -108,6 +108,12 @@ func envPrivate(env string) (ed25519.PrivateKey, error) {
 	return private, nil
 }
 
+// IsPrivateKey tells the text of an identity key from the name of a file.
+func IsPrivateKey(text string) bool {
+	_, err := parsePrivate([]byte(text))
+	return err == nil
+}
+
 // parsePrivate reads a key as PEM with PKCS#8 (RFC 8410) or as the base64 of
 // its seed, padded or not.
 func parsePrivate(text []byte) (ed25519.PrivateKey, error) {

@@ -51,6 +51,12 @@ func hookEnviron(environ []string) []string {
 	})
 }
 
+// isSecret reports whether a variable holds a password or a key of this
+// program's, for which git and what it runs have no use.
+func isSecret(name string) bool {
+	return name == "GIT_XMPP_PASSWORD" || name == "GIT_XMPP_IDENTITY"
+}
+
 // isLocalVariable reports whether a variable points git at one repository and
 // would be wrong, or ambiguous, beside --git-dir.
 func isLocalVariable(name string) bool {

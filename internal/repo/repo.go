@@ -60,11 +60,11 @@ func Open(ctx context.Context, path string) (*Repo, error) {
 
 // FromEnv opens the repository that this process stands in: the one that
 // GIT_DIR names, as git sets it for a remote helper, or else the one around the
-// working directory. Git is run with the environment as it is, so what
+// working directory. Git is run with the environment as it is, less what is secret in it, so what
 // `git -c` set holds. The error is [ErrNotRepository] if there is none, as in
 // `git clone` before it has made one.
 func FromEnv(ctx context.Context) (*Repo, error) {
-	return fromEnviron(ctx, os.Environ())
+	return fromEnviron(ctx, without(os.Environ(), isSecret))
 }
 
 func fromEnviron(ctx context.Context, environ []string) (*Repo, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 )
 
@@ -30,7 +29,7 @@ func parseVersion(said string) (v version, text string) {
 
 // CheckVersion returns an error if git is too old to serve repositories with.
 func CheckVersion(ctx context.Context) error {
-	out, err := run(ctx, "", os.Environ(), nil, "version")
+	out, err := run(ctx, "", Environ(), nil, "version")
 	if err != nil {
 		return err
 	}
