@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"git-remote-xmpp/integration/testserver"
 )
@@ -90,6 +91,9 @@ func (h *home) server(t *testing.T) {
 	}
 }
 
+// spoiltTimeout bounds a command that finds a spoilt file: if it doesn't, it may go on for ever.
+const spoiltTimeout = 15 * time.Second
+
 // A spoilt file is one that the program has made, in another state: the command that reads it ends with one line, and leaves all as it is.
 func TestSpoiltFiles(t *testing.T) {
 	s := testserver.New(t, testserver.Prosody, testserver.Options{})
@@ -131,7 +135,10 @@ func TestSpoiltFiles(t *testing.T) {
 				if name == "logins.json" {
 					status = 3 // no login without it
 				}
-				fails(t, p.bob.in(t), p.served, status, spoil.line, args...)
+				r := runWithin(t, spoiltTimeout, p.bob.in(t).command(p.served, "git-remote-xmpp", args...))
+				if said := linesWith(r.stderr, ourPrefix); r.status != status || len(said) != 1 || strings.Count(r.stderr, "\n") != 1 || r.stdout != "" || !strings.Contains(r.stderr, spoil.line) {
+					t.Errorf("git-remote-xmpp %q: %v; want status %d and a line with %q", args, r, status, spoil.line)
+				}
 				sameSnapshot(t, before, snapshot(t, p.bob.dir))
 			})
 		}

@@ -139,7 +139,7 @@ func FuzzIdentity(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		private, err := parsePrivate([]byte(text))
 		if err != nil {
-			if _, err := envPrivate("/nowhere/" + text); err == nil || len(text) > 12 && strings.Contains(err.Error(), text) {
+			if _, err := envPrivate("/no-where/" + text); err == nil || len(text) > 12 && strings.Contains(err.Error(), text) {
 				t.Fatalf("%q: %v", text, err)
 			}
 			return
