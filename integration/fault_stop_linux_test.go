@@ -10,6 +10,12 @@ import (
 	"git-remote-xmpp/integration/testserver"
 )
 
+// goneTimeout is xmpp.timeout where one end goes offline for good, and goneWithin how long the other may take to give up then.
+const (
+	goneTimeout = "10"
+	goneWithin  = 13 * time.Second
+)
+
 // faultTimeout is xmpp.timeout where one end hangs; givenUpWithin is how long the other may take to give up then, and to clean up.
 const (
 	faultTimeout  = "4"
@@ -135,21 +141,22 @@ func TestServerRestarted(t *testing.T) {
 	}
 }
 
-// The serving side goes offline for good: the push doesn't wait for its timeout.
+// The serving side goes offline for good: the push ends by what the servers say, within its timeout.
 func TestServeGone(t *testing.T) {
 	t.Parallel()
 	p := slowPair(t, testserver.Prosody)
+	p.alice.git(p.clone, "config", "xmpp.timeout", goneTimeout)
 	before, files := p.bob.git(p.served, "rev-parse", "main"), p.daemon.files(t)
 	push := p.running(t)
 	p.daemon.kill()
 	gone := time.Now()
 	r := push.wait(t)
 	took := time.Since(gone)
-	if r.status == 0 || took > lostAfter {
+	if r.status == 0 || took > goneWithin {
 		t.Errorf("push, %v: %v", took, r)
 	}
 	t.Logf("the push took %v to give up: %s", took.Round(time.Millisecond), r.stderr)
-	mustSay(t, r.stderr, ourPrefix+"bob@localhost")
+	mustSay(t, r.stderr, ourPrefix+"bob@localhost", "went offline")
 	p.bob.onlyServes(t, nil)
 	p.daemon = p.bob.serve(p.bob.dir, filepath.Base(p.served))
 	p.recovered(t, before, files)

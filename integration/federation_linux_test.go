@@ -40,6 +40,7 @@ func TestFederationPeerGone(t *testing.T) {
 	d := bob.serve(served)
 	alice.git(alice.dir, "clone", "--quiet", bob.xmpp(served, "invite"), clone)
 	bob.git(served, "config", "receive.unpackLimit", "1")
+	alice.git(clone, "config", "xmpp.timeout", goneTimeout)
 	randomFile(t, filepath.Join(clone, "blob"), largeBytes)
 	alice.commit(clone, "large")
 	push := alice.start(t, clone, "push", "origin", "main")
@@ -47,7 +48,7 @@ func TestFederationPeerGone(t *testing.T) {
 	d.kill()
 	gone := time.Now()
 	r := push.wait(t)
-	if took := time.Since(gone); r.status == 0 || took > lostAfter {
+	if took := time.Since(gone); r.status == 0 || took > goneWithin {
 		t.Errorf("push, %v: %v", took, r)
 	}
 	mustSay(t, r.stderr, ourPrefix+bob.account, "went offline")
