@@ -3,6 +3,7 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ const (
 	cutBytesPerSecond = 2_000_000 // on a wire
 	cutTimeout        = "15"      // xmpp.timeout; a silent server is given up after a third of it
 	windowOfStream    = 1 << 20   // what may be on its way
-	// What may go into messages of what a pack has, beside a window for each cut, and what a message's base64, envelope and padding, and TLS, make of it.
+	// What may go into messages of what a pack has, beside a window, and what a message's base64, envelope and padding, and TLS, make of that.
 	sentAgain = 1.1
 	onTheWire = 1.6
 )
@@ -43,6 +44,7 @@ func newCutPair(t *testing.T, s *testserver.Server, bytesPerSecond int) *cutPair
 		h.git(h.dir, "config", "--global", "xmpp.timeout", cutTimeout)
 		h.git(h.dir, "config", "--global", "receive.unpackLimit", "1")
 		h.git(h.dir, "config", "--global", "core.compression", "0") // the pack is as large as its file
+		h.env = append(h.env, "GIT_XMPP_TRACE="+h.trace())
 	}
 	p.served, p.clone = p.bob.newRepo("proj"), filepath.Join(p.alice.dir, "clone")
 	p.daemon = p.bob.serve(p.served)
@@ -75,6 +77,30 @@ func (p *cutPair) sender() *wire {
 	return p.bobs
 }
 
+// intoMessages is how many bytes of QUIC's packets the sending end has put into messages, when it has ended.
+func (p *cutPair) intoMessages(t *testing.T) int {
+	t.Helper()
+	sender := p.alice
+	if !p.push {
+		sender = p.bob
+	}
+	said, err := os.ReadFile(sender.trace())
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	for _, m := range packetBytes.FindAllSubmatch(said, -1) {
+		n, err := strconv.Atoi(string(m[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+var packetBytes = regexp.MustCompile(`packetBytes=([0-9]+)`)
+
 // arrived waits for the end of the transfer, and expects that all has arrived.
 func (p *cutPair) arrived(t *testing.T) {
 	t.Helper()
@@ -87,13 +113,18 @@ func (p *cutPair) arrived(t *testing.T) {
 	p.bob.git(p.received, "fsck", "--strict")
 }
 
-// thrifty expects that so many cuts cost little more than what was on its way.
-func (p *cutPair) thrifty(t *testing.T, before int64, bytes, cuts int) {
+// thrifty expects that cuts cost little more than what was on its way. It ends the serving side.
+func (p *cutPair) thrifty(t *testing.T, before int64, bytes int) {
 	t.Helper()
-	sent := p.sender().sent.Load() - before
-	t.Logf("%d bytes on the wire for %d: %.2f; %d and %d logins", sent, bytes, float64(sent)/float64(bytes), p.alices.logins.Load(), p.bobs.logins.Load())
-	if most := onTheWire * (float64(bytes) + float64(cuts)*windowOfStream/sentAgain); float64(sent) > most {
-		t.Errorf("more than %.0f", most)
+	p.daemon.stop()
+	sent, into, size := float64(p.sender().sent.Load()-before), float64(p.intoMessages(t)), float64(bytes)
+	t.Logf("of %d bytes %.0f went into messages: %.2f; %.0f on the wire: %.2f; %d and %d logins",
+		bytes, into, into/size, sent, sent/size, p.alices.logins.Load(), p.bobs.logins.Load())
+	if most := sentAgain*size + windowOfStream; into < size || into > most {
+		t.Errorf("more than %.0f into messages, or less than there are", most)
+	}
+	if most := onTheWire * (size + windowOfStream/sentAgain); sent > most {
+		t.Errorf("more than %.0f on the wire", most)
 	}
 }
 
@@ -144,7 +175,7 @@ func TestCuts(t *testing.T) {
 			began := time.Now()
 			p.arrived(t)
 			t.Logf("%v after the last cut", time.Since(began).Round(time.Millisecond))
-			p.thrifty(t, before, cutPack, cuts)
+			p.thrifty(t, before, cutPack)
 		})
 	}
 }
@@ -236,7 +267,7 @@ func TestCutAgainAndAgain(t *testing.T) {
 			}
 			p.arrived(t)
 			t.Logf("%v, %d cuts", time.Since(began).Round(time.Millisecond), cuts)
-			p.thrifty(t, before, cutAgainPack, cuts)
+			p.thrifty(t, before, cutAgainPack)
 		})
 	}
 }
