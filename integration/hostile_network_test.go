@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -16,8 +18,17 @@ const (
 // Of all messages a fifth each is lost, repeated, delayed and put out of order: clone, push, fetch and diverging push are right, only slower.
 func TestHostileNetwork(t *testing.T) {
 	t.Parallel() // it waits most of the time
-	s := testserver.New(t, testserver.Prosody, testserver.Options{HostilePercent: hostilePercent})
+	for _, name := range testserver.XMPP {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hostileNetwork(t, testserver.New(t, name, testserver.Options{HostilePercent: hostilePercent}))
+		})
+	}
+}
+
+func hostileNetwork(t *testing.T, s *testserver.Server) {
 	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
+	alice.env = append(alice.env, "GIT_XMPP_TRACE="+alice.trace())
 	served, clone := bob.newRepo("proj"), filepath.Join(alice.dir, "clone")
 	randomFile(t, filepath.Join(served, "blob"), hostileBytes)
 	bob.commit(served, "large")
@@ -54,4 +65,13 @@ func TestHostileNetwork(t *testing.T) {
 		home.git(dir, "fsck", "--strict")
 	}
 	d.stop()
+	trace, err := os.ReadFile(alice.trace())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !packetsLost.Match(trace) {
+		t.Error("nothing was lost on the way")
+	}
 }
+
+var packetsLost = regexp.MustCompile(`packetsLost=[1-9]`)

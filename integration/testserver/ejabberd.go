@@ -62,9 +62,6 @@ func (ejabberdRecipe) configure(s *Server, ports []int) error {
 	if rate == 0 {
 		rate, shaper = 1, "none"
 	}
-	if s.opts.HostilePercent > 0 {
-		return errors.New("ejabberd can't lose messages")
-	}
 	names, port := inetrc, 0
 	if s.opts.federation != nil { // which has no DNS
 		names, port = inetrc+"{resolv_conf,\"/dev/null\"}.\n", serverPort
@@ -100,7 +97,7 @@ func (ejabberdRecipe) command(s *Server) (*exec.Cmd, error) {
 	}
 	cmd := exec.Command(erl, "-noinput",
 		"-mnesia", "dir", strconv.Quote(filepath.Join(s.Dir, "mnesia")),
-		"-s", "ejabberd", "-eval", registration(s.Accounts, s.Domain, s.readyFile()))
+		"-s", "ejabberd", "-eval", hostility(s.opts.HostilePercent)+registration(s.Accounts, s.Domain, s.readyFile()))
 	cmd.Dir = s.Dir
 	cmd.Env = append(os.Environ(),
 		"HOME="+s.Dir,
@@ -137,6 +134,33 @@ func registration(accounts map[string]string, domain, done string) string {
 	}
 	fmt.Fprintf(&expr, "ok = file:write_file(%s, <<>>).", text(done))
 	return expr.String()
+}
+
+// hostility is an Erlang expression that has the server drop, repeat, delay or put out of order such a share each of messages of type headline, as mod_hostile.lua does.
+func hostility(percent int) string {
+	if percent == 0 {
+		return ""
+	}
+	return fmt.Sprintf(`Chance = fun() -> rand:uniform(100) =< %d end,
+Later = fun(Milliseconds, Message) -> timer:apply_after(Milliseconds, ejabberd_router, route, [Message]), drop end,
+Meddle = fun(Message) ->
+	Chance() andalso ejabberd_router:route(Message),
+	case {Chance(), Chance()} of
+		{true, _} -> Later(50 + rand:uniform(150), Message);
+		{_, true} -> Later(rand:uniform(10), Message);
+		_ -> Message
+	end
+end,
+ejabberd_hooks:add(filter_packet, fun(Packet) ->
+	case element(1, Packet) =:= message andalso xmpp:get_type(Packet) =:= headline andalso not xmpp:get_meta(Packet, meddled, false) of
+		false -> Packet;
+		true ->
+			case Chance() of
+				true -> drop;
+				false -> Meddle(xmpp:put_meta(Packet, meddled, true))
+			end
+	end
+end, 50), `, percent)
 }
 
 // erlangLibs finds the folder that ejabberd and the Erlang libraries it needs

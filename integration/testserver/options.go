@@ -42,7 +42,7 @@ type Options struct {
 	// holds. Prosody has no such setting.
 	BurstBytes int
 	// HostilePercent of the messages of type headline each are lost, repeated,
-	// delayed and put out of order. Only Prosody can do that.
+	// delayed and put out of order.
 	HostilePercent int
 	Place
 	federation *Federation // see [Federation.Options]
