@@ -183,10 +183,18 @@ func TestCuts(t *testing.T) {
 // A cut for longer than xmpp.timeout ends the transfer on both sides: each says so, nothing stays, and the next push works when the network is back.
 func TestCutForTooLong(t *testing.T) {
 	t.Parallel()
-	for name, both := range map[string]bool{"of the pushing side": false, "of both": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		name, server string
+		both         bool
+	}{
+		{"of the pushing side", testserver.Prosody, false},
+		{"of the pushing side", testserver.Ejabberd, false},
+		{"of both", testserver.Prosody, true},
+		{"of both", testserver.Ejabberd, true},
+	} {
+		t.Run(c.name+", "+c.server, func(t *testing.T) {
 			t.Parallel()
-			p := newCutPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}), cutBytesPerSecond)
+			p := newCutPair(t, testserver.New(t, c.server, testserver.Options{}), cutBytesPerSecond)
 			p.daemon.stop()
 			for _, h := range []*home{p.bob, p.alice} {
 				h.git(h.dir, "config", "--global", "xmpp.timeout", faultTimeout)
@@ -196,7 +204,7 @@ func TestCutForTooLong(t *testing.T) {
 			before := p.bob.git(p.served, "rev-parse", "main")
 			await(t, "data to flow", func() bool { return incoming(p.received) > cutPack/4 })
 			p.alices.setDown(true)
-			p.bobs.setDown(both)
+			p.bobs.setDown(c.both)
 			cut := time.Now()
 			r := p.transfer.wait(t)
 			took := time.Since(cut)
@@ -215,7 +223,7 @@ func TestCutForTooLong(t *testing.T) {
 			p.alices.setDown(false)
 			p.bobs.setDown(false)
 			began := time.Now()
-			if both { // which has yet to log in
+			if c.both { // which has yet to log in
 				await(t, "serve to be back", func() bool { return p.alice.try(p.clone, "git", "ls-remote", "origin").status == 0 })
 			}
 			p.alice.git(p.clone, "push", "--quiet", "origin", "main")
@@ -224,10 +232,19 @@ func TestCutForTooLong(t *testing.T) {
 				t.Errorf("main is %s, want %s", got, want)
 			}
 			p.daemon.stop()
-			mustSay(t, p.daemon.stderr.String(), "no progress for too long")
+			said, err := os.ReadFile(p.bob.trace())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !cutOff.Match(said) {
+				t.Errorf("serve doesn't say why it gave up: %s", said)
+			}
 		})
 	}
 }
+
+// cutOff is what a serving side says that gave up, by its own clock or by the servers' word.
+var cutOff = regexp.MustCompile(`level=WARN msg=cancelled .* service=receive-pack .*err="(no progress for too long|alice@\S+ went offline)"`)
 
 const (
 	// cutEvery is how often both ends are cut while cutAgainPack goes, on wires that carry so much, for SURVIVE_SECONDS.
