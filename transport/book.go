@@ -29,6 +29,7 @@ type book struct {
 	mu      sync.Mutex
 	entries map[string]*entry    // by the address as it is written in stanzas
 	knocked map[string]time.Time // full JIDs let in by a tag, until when
+	conns   map[string]int       // how many there are, by bare JID
 	closed  bool
 }
 
@@ -50,7 +51,7 @@ type absence struct {
 }
 
 func newBook(cfg *Config, ask func(*peer)) *book {
-	return &book{cfg: cfg, ask: ask, entries: make(map[string]*entry), knocked: make(map[string]time.Time)}
+	return &book{cfg: cfg, ask: ask, entries: make(map[string]*entry), knocked: make(map[string]time.Time), conns: make(map[string]int)}
 }
 
 // sender returns the peer that packets from an address belong to, or nil if they aren't read.
@@ -159,6 +160,7 @@ func (b *book) add(c *Conn) {
 	defer b.mu.Unlock()
 	e := b.entryLocked(c.peer.full)
 	e.conns[c] = struct{}{}
+	b.conns[c.peer.jid.Bare().String()]++
 	if e.offline {
 		b.awaitLocked(e)
 	}
@@ -169,6 +171,10 @@ func (b *book) remove(c *Conn) {
 	defer b.mu.Unlock()
 	e := b.entryLocked(c.peer.full)
 	delete(e.conns, c)
+	account := c.peer.jid.Bare().String()
+	if b.conns[account]--; b.conns[account] == 0 {
+		delete(b.conns, account)
+	}
 	if len(e.conns) == 0 {
 		e.back()
 	}
@@ -180,6 +186,13 @@ func (e *entry) back() {
 		e.gone.timer.Stop()
 		e.gone = nil
 	}
+}
+
+// connections is how many a peer's account has.
+func (b *book) connections(p *peer) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.conns[p.jid.Bare().String()]
 }
 
 // connected lists the peers that have connections or are dialed.

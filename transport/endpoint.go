@@ -18,7 +18,12 @@ const (
 	windowBytes = 1 << 20
 	// connWindowBytes is the same for all streams of a connection.
 	connWindowBytes = windowBytes * 3 / 2
-	maxStreams      = 64 // streams that a peer may have open at once
+	// wideConns is how many connections from one account may have these windows at once. Further ones have crowdWindowBytes, and half of that more: what a peer sends
+	// and we don't read is all that its connections may have.
+	wideConns        = 4
+	crowdWindowBytes = windowBytes / 4
+
+	maxStreams = 64 // streams that a peer may have open at once
 
 	handshakeTimeout = 60 * time.Second
 	keepAlive        = 30 * time.Second
@@ -121,12 +126,14 @@ func (e *Endpoint) Close() {
 	e.running.Wait()
 }
 
-func (e *Endpoint) quicConfig(p *peer) *quic.Config {
+// quicConfig has the settings of a connection with a peer, which may send so much before we read it.
+func (e *Endpoint) quicConfig(p *peer, window uint64) *quic.Config {
+	connWindow := window * connWindowBytes / windowBytes
 	return &quic.Config{
 		InitialPacketSize: packetSize(p), DisablePathMTUDiscovery: true,
 		HandshakeIdleTimeout: handshakeTimeout, MaxIdleTimeout: e.cfg.Timeout, KeepAlivePeriod: min(keepAlive, e.cfg.Timeout/2),
-		InitialStreamReceiveWindow: windowBytes, MaxStreamReceiveWindow: windowBytes,
-		InitialConnectionReceiveWindow: connWindowBytes, MaxConnectionReceiveWindow: connWindowBytes,
+		InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window,
+		InitialConnectionReceiveWindow: connWindow, MaxConnectionReceiveWindow: connWindow,
 		MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: -1,
 		EnableDatagrams: true, // for nudges
 	}
@@ -164,7 +171,7 @@ func (e *Endpoint) Dial(ctx context.Context, to jid.JID, key ed25519.PublicKey, 
 		}
 		return nil
 	})
-	conn, err := e.quic.Dial(ctx, p, config, e.quicConfig(p))
+	conn, err := e.quic.Dial(ctx, p, config, e.quicConfig(p, windowBytes))
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
@@ -220,12 +227,16 @@ func (e *Endpoint) silent(p *peer) error {
 // listen accepts connections until the endpoint is closed.
 func (e *Endpoint) listen() error {
 	config := tlsConfig(e.cert, func(ed25519.PublicKey) error { return nil }) // whose key it is decides what it may do, later
-	base := e.quicConfig(newPeer(e.JID()))
+	base := e.quicConfig(newPeer(e.JID()), windowBytes)
 	base.GetConfigForClient = func(info *quic.ClientInfo) (*quic.Config, error) {
-		if p, ok := info.RemoteAddr.(*peer); ok {
-			return e.quicConfig(p), nil
+		p, ok := info.RemoteAddr.(*peer)
+		switch {
+		case !ok:
+			return nil, errors.New("not a peer")
+		case e.book.connections(p)+e.handshakes.begun(p) >= wideConns:
+			return e.quicConfig(p, crowdWindowBytes), nil
 		}
-		return nil, errors.New("not a peer")
+		return e.quicConfig(p, windowBytes), nil
 	}
 	listener, err := e.quic.Listen(config, base)
 	if err != nil {

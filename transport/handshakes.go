@@ -56,6 +56,13 @@ func (h *handshakes) begin(p *peer) (end func(), ok bool) {
 	}), true
 }
 
+// begun is how many from a peer's account are in the making.
+func (h *handshakes) begun(p *peer) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.of[p.jid.Bare().String()]
+}
+
 // fullLocked tells whether a peer may begin none as long as there are limits times share.
 func (h *handshakes) fullLocked(p *peer, share float64) bool {
 	over := func(n, most int) bool { return float64(n) >= share*float64(most) }
