@@ -58,6 +58,14 @@ func (s *Scheduler) Snapshot() []Entry {
 	return list
 }
 
+// Running is how many run on the side of an initiation; 0 for a void ticket.
+func (s *Scheduler) Running(t Ticket) int {
+	if e := s.entries[t]; e != nil {
+		return s.sides[e.Side].running
+	}
+	return 0
+}
+
 // Behind returns what waits for a run to end: own are those of the same client and side, others those that could have its place. One whose client
 // has another push running on that side waits for that.
 func (s *Scheduler) Behind(t Ticket) (own, others []Ticket) {

@@ -58,6 +58,7 @@ func (j *job) listen() (stop func()) {
 		for {
 			select {
 			case <-beat:
+				j.pace.forgive()
 				_ = j.write(protocol.Data(nil)) // whoever writes or reads next learns of an error
 			case <-done:
 				return

@@ -28,6 +28,7 @@ type job struct {
 	policy  repo.Policy
 	timeout time.Duration
 	turn    *turn // while it runs
+	pace    pace
 
 	writing sync.Mutex  // standard output and error share the stream
 	held    []byte      // what goes before the next message
@@ -250,9 +251,16 @@ func isOurs(err error) bool {
 	return errors.As(err, &reset) && !reset.Remote
 }
 
+// next reads a message. An empty one is no progress: whoever sends it may take nothing itself.
 func (j *job) next(reader *protocol.Reader) (protocol.Message, error) {
+	done := func(int) {}
+	if j.open.Service.Writes() { // otherwise it is for the peer to say nothing
+		done = j.pace.wait()
+	}
 	m, err := reader.Next()
-	if err == nil {
+	data, isData := m.(protocol.Data)
+	done(len(data))
+	if err == nil && (!isData || len(data) > 0) {
 		j.watch.Reset(j.timeout)
 	}
 	return m, err

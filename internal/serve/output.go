@@ -44,7 +44,9 @@ func (j *job) write(m protocol.Message) error {
 		return err
 	}
 	j.held = nil
-	if _, err := j.stream.Write(frames); err != nil {
+	done := j.pace.wait()
+	n, err := j.stream.Write(frames)
+	if done(n); err != nil {
 		return err
 	}
 	j.watch.Reset(j.timeout)
@@ -67,11 +69,20 @@ func (j *job) flush() error {
 // drain sends what git writes as frames, until git closes its end.
 func (j *job) drain(from io.Reader, frame func([]byte) protocol.Message) error {
 	buf := make([]byte, protocol.MaxDataBytes)
+	size := len(buf)
 	for {
-		n, err := from.Read(buf)
+		n, err := from.Read(buf[:size])
 		if n > 0 {
+			began := time.Now()
 			if err := j.write(frame(buf[:n])); err != nil {
 				return err
+			}
+			if j.open.Service == protocol.ReceivePack { // while git or a hook says something, nothing is expected of the peer
+				j.pace.forgive()
+			}
+			size = len(buf)
+			if time.Since(began) > slowFrame {
+				size = smallFrameBytes
 			}
 		}
 		if err != nil { // git closed it, or guard did

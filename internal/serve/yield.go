@@ -19,7 +19,7 @@ const (
 	yieldPause = 500 * time.Millisecond
 )
 
-// yield cancels a job that stands in the way of another one, and that nobody may be there for any more.
+// yield cancels a job that stands in the way of another one, and that nobody may be there for any more, or somebody too slow.
 func (j *job) yield(ctx context.Context, cancel context.CancelCauseFunc) {
 	ticker := time.NewTicker(yieldPause)
 	defer ticker.Stop()
@@ -29,6 +29,10 @@ func (j *job) yield(ctx context.Context, cancel context.CancelCauseFunc) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		}
+		if slow := j.pace.slow(slowBytesPerSecond/j.turn.running(), j.timeout); slow && j.turn.wantedByOthers() {
+			cancel(protocol.CodeTimeout)
+			return
 		}
 		switch {
 		case !j.away():
@@ -51,6 +55,23 @@ func (t *turn) wanted(away time.Duration) bool {
 	t.turns.mu.Lock()
 	defer t.turns.mu.Unlock()
 	own, others := t.turns.scheduler.Behind(t.ticket)
-	present := func(ticket schedule.Ticket) bool { return !t.turns.entrants[ticket].away() }
-	return away >= yieldAfter && slices.ContainsFunc(own, present) || away >= yieldPlaceAfter && slices.ContainsFunc(others, present)
+	return away >= yieldAfter && slices.ContainsFunc(own, t.turns.present) || away >= yieldPlaceAfter && slices.ContainsFunc(others, t.turns.present)
+}
+
+// wantedByOthers tells whether something waits for a run to end, or for its place, whose peer is there.
+func (t *turn) wantedByOthers() bool {
+	t.turns.mu.Lock()
+	defer t.turns.mu.Unlock()
+	own, others := t.turns.scheduler.Behind(t.ticket)
+	return slices.ContainsFunc(slices.Concat(own, others), t.turns.present)
+}
+
+// present tells whether the peer of one that waits is there. t.mu is held.
+func (t *turns) present(ticket schedule.Ticket) bool { return !t.entrants[ticket].away() }
+
+// running is how many run beside a run and with it.
+func (t *turn) running() int {
+	t.turns.mu.Lock()
+	defer t.turns.mu.Unlock()
+	return max(1, t.turns.scheduler.Running(t.ticket))
 }
