@@ -48,25 +48,38 @@ func Connect(tb testing.TB, a, b *Namespace, o Options) *Link {
 	address := func(host byte) netip.Addr {
 		return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n) + host})
 	}
-	l := &Link{AddrA: address(1), AddrB: address(2), done: make(chan struct{})}
+	return connect(tb, end{a, a.nextDevice(), address(1)}, end{b, b.nextDevice(), address(2)}, o.Delay)
+}
+
+// An end of a link.
+type end struct {
+	in      *Namespace
+	device  string
+	address netip.Addr
+}
+
+func connect(tb testing.TB, a, b end, delay time.Duration) *Link {
+	tb.Helper()
+	l := &Link{AddrA: a.address, AddrB: b.address, done: make(chan struct{})}
 	tb.Cleanup(l.close)
-	for i, end := range []*Namespace{a, b} {
-		tun, err := end.openTUN([]netip.Addr{l.AddrA, l.AddrB}[i])
+	for i, e := range []end{a, b} {
+		var tun *os.File
+		var err error
+		e.in.Do(func() { tun, err = openTUN(e.device, e.address) })
 		if err != nil {
 			missing(tb, fmt.Errorf("make a link: %w", err))
 		}
 		l.tuns[i] = tun
 	}
-	l.carry(l.tuns[0], l.tuns[1], o.Delay)
-	l.carry(l.tuns[1], l.tuns[0], o.Delay)
+	l.carry(l.tuns[0], l.tuns[1], delay)
+	l.carry(l.tuns[1], l.tuns[0], delay)
 	return l
 }
 
-func (n *Namespace) openTUN(address netip.Addr) (tun *os.File, err error) {
-	n.tb.Helper()
-	n.Do(func() { tun, err = openTUN(fmt.Sprintf("link%d", n.devices), address) })
+// nextDevice is the name of a device that isn't there yet.
+func (n *Namespace) nextDevice() string {
 	n.devices++
-	return tun, err
+	return fmt.Sprintf("link%d", n.devices)
 }
 
 // Lost is how many packets the link has lost because too many were on their way.

@@ -44,6 +44,10 @@ type Options struct {
 	// HostilePercent of the messages of type headline each are lost, repeated,
 	// delayed and put out of order.
 	HostilePercent int
+	// TURN is a server that clients are told of, with passwords for an hour (XEP-0215). Only Prosody can do that here.
+	TURN *TURNServer
+	// Proxy offers SOCKS5 bytestreams through the server (XEP-0065). Only Prosody does that here.
+	Proxy bool
 	Place
 	federation *Federation // see [Federation.Options]
 }

@@ -37,16 +37,27 @@ authentication = "internal_hashed"
 ssl = { key = {{printf "%q" .Pair.Key}}, certificate = {{printf "%q" .Pair.Cert}}, cafile = {{printf "%q" .Pair.CA}} }
 plugin_paths = { {{printf "%q" .Dir}} }
 hostile_percent = {{.HostilePercent}}
+{{with .TURN}}turn_external_host = {{printf "%q" .Host}}
+turn_external_port = {{.Port}}
+turn_external_secret = {{printf "%q" .Secret}}
+turn_external_ttl = 3600
+{{end -}}
+{{with .ProxyPort}}proxy65_ports = { {{.}} }
+{{end -}}
 {{with .Names}}names = {{.}}
 s2s_secure_auth = true
 {{end -}}
 modules_enabled = {
 	"roster", "saslauth", "tls", "disco", "ping", "smacks", "carbons", "posix", "offline", "blocklist",
-	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}} {{with .HostilePercent}}"hostile",{{end}}
+	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}} {{with .HostilePercent}}"hostile",{{end}} {{with .TURN}}"turn_external",{{end}}
 }
 {{if not .Names}}modules_disabled = { "s2s" }
 {{end -}}
 VirtualHost {{printf "%q" .Domain}}
+{{if .ProxyPort -}}
+Component {{printf "proxy.%s" .Domain | printf "%q"}} "proxy65"
+	proxy65_address = {{printf "%q" .Host}}
+{{end -}}
 `))
 
 // prosodyModules are modules of Prosody's that only tests need.
@@ -72,6 +83,10 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 	if s.opts.federation != nil {
 		names = s.opts.federation.luaNames()
 	}
+	proxyPort := 0
+	if s.opts.Proxy {
+		proxyPort = ports[2]
+	}
 	var text strings.Builder
 	err := prosodyConfig.Execute(&text, map[string]any{
 		"Root": os.Geteuid() == 0, "Dir": s.Dir,
@@ -80,6 +95,7 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit, "Disable": s.opts.DisableMechanisms,
 		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile, "CA": s.pair.caFile},
 		"Domain": s.Domain, "Names": names, "ServerPort": serverPort, "HostilePercent": s.opts.HostilePercent,
+		"TURN": s.opts.TURN, "ProxyPort": proxyPort,
 	})
 	if err != nil {
 		return err

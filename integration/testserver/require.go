@@ -13,6 +13,7 @@ const (
 	Prosody  = "prosody"
 	Ejabberd = "ejabberd"
 	SSHD     = "sshd"
+	TURN     = "turnserver"
 )
 
 // GitLFS is a program that isn't a server, and is required as they are.
@@ -36,6 +37,8 @@ func Available(name string) error {
 		return err
 	case SSHD:
 		return findAll("sshd", "ssh", "ssh-keygen")
+	case TURN:
+		return findAll("turnserver")
 	case GitLFS:
 		return findAll("git-lfs")
 	default:

@@ -15,6 +15,7 @@ import (
 const (
 	startTimeout  = 60 * time.Second      // for a server to come up, unless the context ends sooner
 	probeInterval = 10 * time.Millisecond // between two looks at a server that comes up
+	portCount     = 3                     // that each kind gets
 )
 
 // Server is a running XMPP server on loopback. Its exported fields stay the same
@@ -29,11 +30,12 @@ type Server struct {
 	Dir           string            // everything the server writes lies here
 	LogFile       string            // what the server prints: its log
 
-	opts     Options
-	recipe   recipe
-	pair     *keyPair
-	ownsDir  bool
-	accounts bool // registered
+	opts      Options
+	recipe    recipe
+	proxyAddr string // of the bytestreams' proxy, where there is one
+	pair      *keyPair
+	ownsDir   bool
+	accounts  bool // registered
 
 	mu   sync.Mutex // guards proc
 	proc *process   // nil when stopped
@@ -41,7 +43,7 @@ type Server struct {
 
 // recipe is what differs from one kind of server to another.
 type recipe interface {
-	// configure writes the configuration for two ports: STARTTLS and direct TLS.
+	// configure writes the configuration for portCount ports: STARTTLS, direct TLS, and that of the bytestreams' proxy.
 	configure(s *Server, ports []int) error
 	// register makes the accounts while the server doesn't run yet.
 	register(ctx context.Context, s *Server) error
@@ -96,7 +98,7 @@ func (s *Server) startOnFreePorts(ctx context.Context, choose func(string, int) 
 	s.CAFile = s.pair.caFile
 	for range portTries {
 		var ports []int
-		if ports, err = choose(s.opts.host(), 2); err != nil {
+		if ports, err = choose(s.opts.host(), portCount); err != nil {
 			return err
 		}
 		if err = s.startOn(ctx, ports); !errors.Is(err, errPortTaken) {
@@ -109,9 +111,9 @@ func (s *Server) startOnFreePorts(ctx context.Context, choose func(string, int) 
 	return err
 }
 
-// startOn configures and runs the server on two ports.
+// startOn configures and runs the server on its ports.
 func (s *Server) startOn(ctx context.Context, ports []int) error {
-	s.Addr, s.DirectTLSAddr = hostPort(s.opts.host(), ports[0]), hostPort(s.opts.host(), ports[1])
+	s.Addr, s.DirectTLSAddr, s.proxyAddr = hostPort(s.opts.host(), ports[0]), hostPort(s.opts.host(), ports[1]), hostPort(s.opts.host(), ports[2])
 	if err := s.recipe.configure(s, ports); err != nil {
 		return fmt.Errorf("write its configuration: %w", err)
 	}
@@ -199,7 +201,7 @@ func (s *Server) RestartWithout(ctx context.Context, mechanisms ...string) error
 		return fmt.Errorf("restart %s: %w", s.Name, err)
 	}
 	var ports []int
-	for _, addr := range []string{s.Addr, s.DirectTLSAddr} {
+	for _, addr := range []string{s.Addr, s.DirectTLSAddr, s.proxyAddr} {
 		at, err := netip.ParseAddrPort(addr)
 		if err != nil {
 			return fmt.Errorf("restart %s: %w", s.Name, err)
