@@ -33,7 +33,6 @@ type Limits struct {
 	Running          [sides]int // at once, over all clients, for each side
 	Waiting          int        // on one side
 	WaitingPerClient int        // on one side
-	WaitingPerOwner  int        // on one side; 0: no such limit
 }
 
 // ErrBusy says that too many wait already.
@@ -82,18 +81,6 @@ type sideState struct {
 	owners  map[string]int // how many run, by owner
 }
 
-// waitingOf is how many of an owner's wait.
-func (s *sideState) waitingOf(owner string) (n int) {
-	for _, l := range s.turn {
-		for _, e := range l.waiting {
-			if e.Owner == owner {
-				n++
-			}
-		}
-	}
-	return n
-}
-
 // New makes a scheduler.
 func New(limits Limits) *Scheduler {
 	s := &Scheduler{limits: limits, entries: make(map[Ticket]*Entry)}
@@ -109,9 +96,6 @@ func (s *Scheduler) Add(now time.Time, i Initiation) (Ticket, error) {
 	state := &s.sides[i.Side]
 	l := state.lanes[i.Client]
 	if state.waiting >= s.limits.Waiting || l != nil && len(l.waiting) >= s.limits.WaitingPerClient {
-		return 0, ErrBusy
-	}
-	if most := s.limits.WaitingPerOwner; most > 0 && state.waitingOf(i.Owner) >= most {
 		return 0, ErrBusy
 	}
 	if l == nil {

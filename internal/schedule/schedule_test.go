@@ -113,28 +113,6 @@ func TestBusy(t *testing.T) {
 	add(t, s, schedule.Initiation{Client: "z", Side: schedule.Fetching})
 }
 
-// One owner's many clients don't fill the line.
-func TestBusyOwner(t *testing.T) {
-	of := func(client int) schedule.Initiation {
-		return schedule.Initiation{Client: fmt.Sprint("client", client), Owner: "greedy"}
-	}
-	most := limits(1)
-	most.WaitingPerOwner = 7
-	s := schedule.New(most)
-	mustRun(t, s, add(t, s, of(0)))
-	for n := range 7 {
-		add(t, s, of(n))
-	}
-	if _, err := s.Add(now, of(8)); !errors.Is(err, schedule.ErrBusy) {
-		t.Errorf("one too many of an owner: %v", err)
-	}
-	other := add(t, s, push("other"))
-	s.Done(other)
-	fetch := of(8)
-	fetch.Side = schedule.Fetching
-	add(t, s, fetch)
-}
-
 // An owner of many clients leaves a place for others.
 func TestOwner(t *testing.T) {
 	s := schedule.New(limits(3))

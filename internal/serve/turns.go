@@ -16,7 +16,6 @@ const turnTick = 10 * time.Second
 const (
 	maxWaiting          = 512
 	maxWaitingPerClient = 64
-	maxWaitingPerKey    = 128 // of any number of clients
 )
 
 // turns carries out what the scheduler decides.
@@ -54,7 +53,7 @@ type waiter struct {
 
 // newTurns lets so many pushes of each direction and so many fetches run at once.
 func newTurns(pushes, fetches int) *turns {
-	limits := schedule.Limits{Waiting: maxWaiting, WaitingPerClient: maxWaitingPerClient, WaitingPerOwner: maxWaitingPerKey}
+	limits := schedule.Limits{Waiting: maxWaiting, WaitingPerClient: maxWaitingPerClient}
 	limits.Running[schedule.Receiving], limits.Running[schedule.Sending], limits.Running[schedule.Fetching] = pushes, pushes, fetches
 	return &turns{scheduler: schedule.New(limits), waiting: make(map[schedule.Ticket]*waiter), entrants: make(map[schedule.Ticket]entrant)}
 }
