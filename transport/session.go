@@ -39,7 +39,7 @@ const (
 )
 
 // A session is our presence on the XMPP server: one link after the other, for as long as it runs. It owns
-// one goroutine that supervises, and per link a reader, a writer and a watch on silence.
+// one goroutine that supervises, and per link a reader, a writer, and watches on silence and on our address.
 type session struct {
 	cfg     *Config
 	out     *outbox
@@ -184,6 +184,7 @@ func (s *session) runLink(ctx context.Context, l *link) error {
 	group.Go(func() error { return s.read(l) })
 	group.Go(func() error { return s.write(ctx, l) })
 	group.Go(func() error { return s.watch(ctx) })
+	group.Go(func() error { return s.watchAddress(ctx, l.conn.LocalAddr()) })
 	s.announce()
 	err := group.Wait()
 	_ = l.conn.Close()
