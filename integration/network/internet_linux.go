@@ -64,7 +64,9 @@ func NewInternet(tb testing.TB) *Internet {
 	tb.Helper()
 	i := &Internet{Namespace: NewNamespace(tb), Addr: netip.AddrFrom4([4]byte{192, 0, 2, 1}), Addr6: netip.MustParseAddr("2001:db8::1")}
 	i.forwards()
-	i.ip("address add "+i.Addr.String()+"/32 dev lo", "address add "+i.Addr6.String()+"/128 dev lo nodad")
+	i.ip("address add "+i.Addr.String()+"/32 dev lo", "address add "+i.Addr6.String()+"/128 dev lo nodad",
+		// What leads nowhere vanishes, without a word.
+		"link add name void type veth peer name nobody", "link set dev nobody up", "link set dev void arp off up", "route add default dev void")
 	return i
 }
 
