@@ -156,7 +156,7 @@ func TestServeGone(t *testing.T) {
 		t.Errorf("push, %v: %v", took, r)
 	}
 	t.Logf("the push took %v to give up: %s", took.Round(time.Millisecond), r.stderr)
-	mustSay(t, r.stderr, ourPrefix+"bob@localhost", "went offline")
+	mustSay(t, r.stderr, "waiting: bob@localhost went offline", ourPrefix+"bob@localhost/proj: bob@localhost/git-")
 	p.bob.onlyServes(t, nil)
 	p.daemon = p.bob.serve(p.bob.dir, filepath.Base(p.served))
 	p.recovered(t, before, files)

@@ -58,6 +58,9 @@ func TestSuspended(t *testing.T) {
 			signal(t, pid, syscall.SIGCONT)
 			woke := time.Now()
 			p.arrived(t)
+			if c.serve && c.cut {
+				mustSay(t, p.transfer.stderr.String(), "waiting: bob@localhost went offline", "bob@localhost is back")
+			}
 			t.Logf("%v after %v of sleep", time.Since(woke).Round(time.Millisecond), sleep)
 		})
 	}

@@ -17,6 +17,7 @@ import (
 	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
 	"git-remote-xmpp/transport"
+	"mellium.im/xmpp/jid"
 )
 
 // shownKeyBytes is how much of a key's fingerprint people are shown of the peer that was chosen: enough for the peers command to find it.
@@ -33,6 +34,7 @@ type dialer struct {
 	agent    *agent.Client
 	endpoint *transport.Endpoint
 	session  *client.Session
+	presence func(peer jid.JID, available bool) // is told of peers' on a login of our own; may be nil
 }
 
 // dial opens a stream to the first of the peers behind the address that is there; told why that one didn't accept, to the next.
@@ -128,6 +130,7 @@ func (d *dialer) logIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	cfg.Presence = d.presence
 	d.endpoint, err = d.start(ctx, cfg)
 	return err
 }

@@ -48,7 +48,9 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	case !errors.Is(err, repo.ErrNotRepository):
 		return err
 	}
-	d := &dialer{setup: s, remote: remote, remoteName: remoteName, url: url}
+	note := &offlineNote{out: std.err}
+	defer note.close()
+	d := &dialer{setup: s, remote: remote, remoteName: remoteName, url: url, presence: note.presence}
 	defer d.close()
 	h.Accepted = func(ctx context.Context, accept *protocol.Accept) {
 		fmt.Fprint(std.err, d.choice())
