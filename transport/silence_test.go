@@ -15,7 +15,8 @@ import (
 func shortPair(t *testing.T, config func(string) Config) (alice, bob *Endpoint, c *Conn) {
 	t.Helper()
 	a, b := config("alice"), config("bob")
-	a.Timeout, b.Serve, b.Admit = 2*time.Second, true, jid.MustParse("alice@localhost").Equal
+	a.Timeout, a.LostPeerGrace = 2*time.Second, time.Minute
+	b.Serve, b.Admit = true, jid.MustParse("alice@localhost").Equal
 	alice, bob = startEndpoint(t, a), startEndpoint(t, b)
 	c, err := alice.Dial(t.Context(), bob.JID(), b.Identity.Public().(ed25519.PublicKey), nil)
 	if err != nil {
