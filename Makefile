@@ -3,8 +3,10 @@
 
 GO       ?= go
 FUZZTIME ?= 10s
+FUZZERS  ?= 1
 MINUTES  ?= 2
 PREFIX   ?= /usr/local
+GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BIN      := $(CURDIR)/bin/git-remote-xmpp
 
 # A missing server is a skipped test for people, and a failure in CI.
@@ -13,7 +15,7 @@ REQUIRE_SERVERS ?= 1
 endif
 TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench soak idle survive fuzz cross install clean
+.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench soak idle survive fuzz vuln cross install clean
 
 all: build
 
@@ -74,14 +76,26 @@ idle: deps build
 survive: deps build
 	$(TEST_ENV) SURVIVE_SECONDS=60 $(GO) test -run '^(TestCutAgainAndAgain|TestSuspended|TestServeSuspended)$$' -v -count=1 -timeout 15m ./integration
 
-# Each fuzz target for FUZZTIME. Their seeds run in `make test`.
+# Each fuzz target for FUZZTIME, which may be a number of runs (200x), in FUZZERS processes. Their seeds run in `make test`.
 fuzz:
-	@set -e; for pkg in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; cache="$$($(GO) env GOCACHE)/fuzz"; \
+	for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		$(GO) test -c -fuzz=. -o "$$dir/fuzz" "$$pkg"; \
+		for target in $$(cd "$$pkg" && "$$dir/fuzz" -test.list '^Fuzz'); do \
 			echo "$$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+			(cd "$$pkg" && "$$dir/fuzz" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 100x \
+				-test.parallel $(FUZZERS) -test.fuzzcachedir "$$cache/git-remote-xmpp/$$pkg") >"$$dir/said" 2>&1 || { cat "$$dir/said"; exit 1; }; \
+			grep execs "$$dir/said" | tail -n 1; \
 		done; \
 	done
+
+# Known vulnerabilities in what the program calls. Their database has to be reached, so it is no part of `make test`; VULNDB is a copy of it.
+vuln:
+	@GOBIN='$(CURDIR)/bin' $(GO) install $(GOVULNCHECK)
+	@status=0; bin/govulncheck $(if $(VULNDB),-db '$(VULNDB)') ./... || status=$$?; case $$status in \
+		0|3) ;; \
+		*) echo "vuln: NOT CHECKED: see above. It takes https://vuln.go.dev, or a copy of that: make vuln VULNDB=file:///folder" ;; \
+	esac; exit $$status
 
 # Every system we build for, tests included (vet compiles them).
 cross:
