@@ -67,13 +67,13 @@ func TestSecretsNowhere(t *testing.T) {
 			w.run(t, h, h.dir, 0, "git-remote-xmpp", args...)
 		}
 	}
-	second.stop()
+	w.stop(t, second)
 	bob.commit(served, "apart")
 	alice.commit(clone, "from-him")
 	second = w.serve(t, alice, clone)
 	await(t, "post-xmpp-sync", func() bool { return len(w.given(t, "post-xmpp-sync")) > 0 })
-	second.stop()
-	daemon.stop()
+	w.stop(t, second)
+	w.stop(t, daemon)
 	w.check(t)
 	for _, name := range []string{"pre-receive", "update", "proc-receive", "post-receive", "post-update", "reference-transaction", "pre-push", "post-xmpp-sync", "git", "git-remote-xmpp"} {
 		if len(w.given(t, name)) == 0 {
