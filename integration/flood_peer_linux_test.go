@@ -36,11 +36,18 @@ type flooder struct {
 	to      floodAddr
 	quic    *quic.Transport
 	writing sync.Mutex
-	packets chan []byte
+	packets chan floodPacket
+	delay   time.Duration // after which packets count as come
 	deaf    atomic.Bool   // it reads nothing from its server any more
 	done    chan struct{} // closed at the end
 	sent    atomic.Int64  // packets
 	wrote   chan struct{} // told of each, if it has room
+}
+
+// A floodPacket is a datagram and when it came.
+type floodPacket struct {
+	data []byte
+	at   time.Time
 }
 
 // floodAddr is a full JID.
@@ -57,7 +64,7 @@ func newFlooder(t testing.TB, s *testserver.Server, user, resource, to string) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &flooder{TB: t, client: client, to: floodAddr(to), packets: make(chan []byte, 4096), done: make(chan struct{}), wrote: make(chan struct{}, 1)}
+	f := &flooder{TB: t, client: client, to: floodAddr(to), packets: make(chan floodPacket, 1<<16), done: make(chan struct{}), wrote: make(chan struct{}, 1)}
 	f.quic = &quic.Transport{Conn: f}
 	var reading sync.WaitGroup
 	reading.Go(f.read)
@@ -94,7 +101,7 @@ func (f *flooder) read() {
 		}
 		_ = chunk.Split(payload, func(d []byte) { // serve's are well-formed
 			select {
-			case f.packets <- append([]byte(nil), d...):
+			case f.packets <- floodPacket{append([]byte(nil), d...), time.Now()}:
 			default: // as lost
 			}
 		})
@@ -121,7 +128,11 @@ func (f *flooder) packetMessage(payload []byte) string {
 func (f *flooder) ReadFrom(b []byte) (int, net.Addr, error) {
 	select {
 	case p := <-f.packets:
-		return copy(b, p), f.to, nil
+		select {
+		case <-time.After(time.Until(p.at.Add(f.delay))):
+		case <-f.done:
+		}
+		return copy(b, p.data), f.to, nil
 	case <-f.done:
 		return 0, nil, net.ErrClosed
 	}

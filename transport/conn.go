@@ -29,6 +29,7 @@ func (e *Endpoint) track(q *quic.Conn, p *peer) *Conn {
 	key, _ := peerKey(q.ConnectionState().TLS) // was checked in the handshake
 	c := &Conn{endpoint: e, quic: q, peer: p, key: key}
 	e.book.add(c)
+	c.watchFlight()
 	context.AfterFunc(q.Context(), func() {
 		e.book.remove(c)
 		stats := q.ConnectionStats()
