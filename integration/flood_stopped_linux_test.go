@@ -22,13 +22,13 @@ const (
 	stoppedBytes = 100_000_000
 	// stoppedAfter is how much each takes before, and wideAfter one with a wide window, until it is filled.
 	stoppedAfter = 2 << 20
-	wideAfter    = 12 << 20
+	wideAfter    = 16 << 20
 	// stoppedFlightBytes is how much may be on its way to each.
 	stoppedFlightBytes = 4<<20 + 1<<19
 	// stoppedServerBytes is by how much the XMPP server may grow.
 	stoppedServerBytes = 8 << 20
 	// stoppedDelay is how late packets are acknowledged that take up a wide window.
-	stoppedDelay = time.Second
+	stoppedDelay = 2 * time.Second
 )
 
 // serverBytes is how much memory the XMPP server has, when that has settled.
