@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -123,9 +122,3 @@ func (f *floodScene) ended() {
 	sameSnapshot(f.T, f.snapshot, snapshot(f.T, f.served))
 	f.bob.git(f.served, "fsck", "--strict")
 }
-
-// status is Bob's.
-func (f *floodScene) connections() int { return len(f.bob.status().Connections) }
-
-// said counts the lines of serve's log with a text.
-func (f *floodScene) said(text string) int { return strings.Count(f.daemon.stderr.String(), text) }
