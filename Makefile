@@ -5,6 +5,8 @@ GO       ?= go
 FUZZTIME ?= 10s
 FUZZERS  ?= 1
 MINUTES  ?= 2
+# Many tests wait most of the time.
+PARALLEL ?= 4
 PREFIX   ?= /usr/local
 GOVULNCHECK ?= golang.org/x/vuln/cmd/govulncheck@v1.9.0
 BIN      := $(CURDIR)/bin/git-remote-xmpp
@@ -25,7 +27,7 @@ build:
 # -count=1: results depend on servers, git and `go list`, which go's cache can't see.
 test: deps build lint
 	@race=-race; command -v "$$($(GO) env CC)" >/dev/null || { race=; echo "test: no C compiler, so no race detector"; }; \
-	set -x; $(TEST_ENV) $(GO) test $$race -count=1 -timeout 40m ./...
+	set -x; $(TEST_ENV) $(GO) test $$race -count=1 -parallel $(PARALLEL) -timeout 40m ./...
 
 # Once more what depends on git most, with the newest git that Debian has on both sides.
 test-newest: build
