@@ -34,6 +34,9 @@ func newSiteOf(t *testing.T, bob, alice *home) *site {
 	w := &site{bob: bob, alice: alice}
 	w.base = filepath.Join(w.bob.dir, "base")
 	first := w.bob.newRepo("base/first.git", "--bare")
+	for _, most := range []string{"xmpp.maxPushes", "xmpp.maxFetches"} {
+		w.bob.git(w.bob.dir, "config", "--global", most, "32") // no scene waits for another one's
+	}
 	w.bob.serve(w.bob.dir, "--base-path", w.base, "--export-all")
 	w.alice.git(w.alice.dir, "ls-remote", w.bob.xmpp(first, "invite", "--label", "Alice"))
 	w.key = w.alice.key()

@@ -13,6 +13,8 @@ import (
 const (
 	// asleep is how long a machine sleeps, if SURVIVE_SECONDS doesn't say so.
 	asleep = 6 * time.Second
+	// awayAtMost is how long a machine sleeps that the other one knows to be away: that one waits for half a minute.
+	awayAtMost = 20 * time.Second
 	// backWithin is how long a serve that wakes up may take until it is reached again.
 	backWithin = 20 * time.Second
 )
@@ -53,6 +55,7 @@ func TestSuspended(t *testing.T) {
 			signal(t, pid, syscall.SIGSTOP)
 			if c.cut {
 				wire.cut()
+				sleep = min(sleep, awayAtMost)
 			}
 			<-time.After(sleep)
 			signal(t, pid, syscall.SIGCONT)

@@ -18,6 +18,8 @@ const (
 	knockedFor = 2 * time.Minute
 	// askAwayEvery is how often a peer that went offline is asked whether it is back: its word of it may not reach us.
 	askAwayEvery = 3 * time.Second
+	// lostPeerGrace is LostPeerGrace by default: a peer that was killed is to be known soon, and one whose link was cut is back sooner.
+	lostPeerGrace = 30 * time.Second
 )
 
 // A book knows the peers by their full JIDs: which of them packets are read from, and

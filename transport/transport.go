@@ -57,8 +57,8 @@ type Config struct {
 	Version  string
 	// Timeout is how long a connection may be silent before it counts as lost.
 	Timeout time.Duration
-	// LostPeerGrace is how long a peer that went offline has to come back; 0 is most of Timeout: what is to end by Timeout, the servers' word
-	// that the peer is gone tells better.
+	// LostPeerGrace is how long a peer that went offline has to come back; 0 is 30 seconds, or most of Timeout if that is less: what is to end by
+	// Timeout, the servers' word that the peer is gone tells better.
 	LostPeerGrace time.Duration
 	Log           *slog.Logger // nil: nothing is logged
 }
@@ -75,7 +75,7 @@ func (c *Config) verify() error {
 		return errors.New("transport: no timeout")
 	}
 	if c.LostPeerGrace == 0 {
-		c.LostPeerGrace = c.Timeout - c.Timeout/8
+		c.LostPeerGrace = min(lostPeerGrace, c.Timeout-c.Timeout/8)
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
