@@ -243,8 +243,8 @@ func TestCutForTooLong(t *testing.T) {
 	}
 }
 
-// cutOff is what a serving side says that gave up, by its own clock or by the servers' word.
-var cutOff = regexp.MustCompile(`level=WARN msg=cancelled .* service=receive-pack .*err="(no progress for too long|alice@\S+ went offline)"`)
+// cutOff is what a serving side says that gave up, by its own clock, by the servers' word, or because it has been without a server for so long.
+var cutOff = regexp.MustCompile(`level=WARN msg=cancelled .* service=receive-pack .*err="(no progress for too long|alice@\S+ went offline|the connection to our xmpp server is lost: )`)
 
 const (
 	// cutEvery is how often both ends are cut while cutAgainPack goes, on wires that carry so much, for SURVIVE_SECONDS.

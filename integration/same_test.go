@@ -25,7 +25,11 @@ type site struct {
 // newSite makes a site on a server. Alice's key is known at Bob's from the start; every scene gives it access to its own repository.
 func newSite(t *testing.T, s *testserver.Server) *site {
 	t.Helper()
-	return newSiteOf(t, newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice"))
+	bob := newHome(t, s, "Bob", "bob")
+	for _, most := range []string{"xmpp.maxPushes", "xmpp.maxFetches"} {
+		bob.git(bob.dir, "config", "--global", most, "32") // no scene waits for another one's
+	}
+	return newSiteOf(t, bob, newHome(t, s, "Alice", "alice"))
 }
 
 // newSiteOf makes a site of two homes.
@@ -34,9 +38,6 @@ func newSiteOf(t *testing.T, bob, alice *home) *site {
 	w := &site{bob: bob, alice: alice}
 	w.base = filepath.Join(w.bob.dir, "base")
 	first := w.bob.newRepo("base/first.git", "--bare")
-	for _, most := range []string{"xmpp.maxPushes", "xmpp.maxFetches"} {
-		w.bob.git(w.bob.dir, "config", "--global", most, "32") // no scene waits for another one's
-	}
 	w.bob.serve(w.bob.dir, "--base-path", w.base, "--export-all")
 	w.alice.git(w.alice.dir, "ls-remote", w.bob.xmpp(first, "invite", "--label", "Alice"))
 	w.key = w.alice.key()
