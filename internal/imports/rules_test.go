@@ -39,6 +39,12 @@ var rules = []rule{
 		why:     "it carries streams between peers and knows no git; of gosrc.io/xmpp only the stanzas are sound",
 	},
 	{
+		pkg:     "./transport/direct",
+		imports: []string{"os/..."},
+		reaches: []string{"github.com/quic-go/...", "github.com/go-git/...", "gosrc.io/...", "mellium.im/..."},
+		why:     "it finds a way between two machines over UDP, whatever is carried and whoever introduces them",
+	},
+	{
 		pkg:     "./internal/schedule",
 		imports: []string{"os/...", "net/...", "syscall"},
 		reaches: []string{"github.com/...", "gosrc.io/...", "mellium.im/..."},
