@@ -293,14 +293,14 @@ func (b *book) away(p *peer) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[p.full]
-	return e != nil && e.gone != nil
+	return e != nil && e.gone != nil && !p.routes.up()
 }
 
 // lost closes the connections of a peer that didn't come back. One whose packets still come is there, whatever the servers say.
 func (b *book) lost(e *entry) {
 	b.mu.Lock()
 	var conns []*Conn
-	if e.gone != nil && time.Since(e.gone.heard) < b.cfg.LostPeerGrace/2 {
+	if e.gone != nil && (time.Since(e.gone.heard) < b.cfg.LostPeerGrace/2 || e.peer.routes.up()) {
 		e.back()
 		e.offline = false
 	}

@@ -19,15 +19,19 @@ type Conn struct {
 	quic     *quic.Conn
 	peer     *peer
 	key      ed25519.PublicKey
+	way      way
 
 	mu    sync.Mutex
 	cause error // why it was abandoned
 }
 
 // track makes a Conn of a connection and forgets it when it ends.
-func (e *Endpoint) track(q *quic.Conn, p *peer) *Conn {
+func (e *Endpoint) track(q *quic.Conn, p *peer, dialed bool) *Conn {
 	key, _ := peerKey(q.ConnectionState().TLS) // was checked in the handshake
 	c := &Conn{endpoint: e, quic: q, peer: p, key: key}
+	c.way.dialed, c.way.allowed = dialed, make(chan struct{})
+	p.conn.Store(q)
+	c.way.because("the peer may not know our addresses yet")
 	e.book.add(c)
 	c.watchFlight()
 	context.AfterFunc(q.Context(), func() {
@@ -35,6 +39,9 @@ func (e *Endpoint) track(q *quic.Conn, p *peer) *Conn {
 		stats := q.ConnectionStats()
 		e.cfg.Log.Debug("connection ended", "with", p.full, "why", context.Cause(q.Context()), "packetsSent", stats.PacketsSent, "packetsLost", stats.PacketsLost)
 	})
+	if e.cfg.Direct != nil {
+		e.begin(c.goDirect)
+	}
 	return c
 }
 
@@ -48,14 +55,30 @@ func (c *Conn) Key() ed25519.PublicKey { return c.key }
 func (c *Conn) Context() context.Context { return c.quic.Context() }
 
 // OpenStream opens a stream; it may wait for the peer to allow one more.
-func (c *Conn) OpenStream(ctx context.Context) (*Stream, error) { return c.quic.OpenStreamSync(ctx) }
+func (c *Conn) OpenStream(ctx context.Context) (*Stream, error) {
+	c.mayGoDirect()
+	return c.quic.OpenStreamSync(ctx)
+}
 
 // AcceptStream returns the next stream that the peer opened.
-func (c *Conn) AcceptStream(ctx context.Context) (*Stream, error) { return c.quic.AcceptStream(ctx) }
+func (c *Conn) AcceptStream(ctx context.Context) (*Stream, error) {
+	s, err := c.quic.AcceptStream(ctx)
+	if err == nil {
+		c.mayGoDirect()
+	}
+	return s, err
+}
 
 // Close ends the connection with one of protocol's codes; 0 is the normal end.
 func (c *Conn) Close(code uint32) {
-	_ = c.quic.CloseWithError(quic.ApplicationErrorCode(code), "") // never fails
+	c.end(quic.ApplicationErrorCode(code))
+}
+
+// end closes the connection. The peer is told by every path: nobody says it twice.
+func (c *Conn) end(code quic.ApplicationErrorCode) {
+	c.peer.closing.Add(1)
+	defer c.peer.closing.Add(-1)
+	_ = c.quic.CloseWithError(code, "") // never fails
 }
 
 // abandon ends the connection for a reason of ours.
@@ -65,7 +88,7 @@ func (c *Conn) abandon(cause error) {
 		c.cause = cause
 	}
 	c.mu.Unlock()
-	_ = c.quic.CloseWithError(codeLost, "")
+	c.end(codeLost)
 }
 
 // nudge has the peer acknowledge what it got, by which both sides find out what was lost in between; a peer that was started anew

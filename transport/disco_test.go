@@ -15,7 +15,7 @@ import (
 )
 
 // startEmbedded runs the embedded server and returns what makes configurations for its accounts.
-func startEmbedded(t *testing.T) func(user string) Config {
+func startEmbedded(t testing.TB) func(user string) Config {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	server, err := xmppserver.Listen(ctx, xmppserver.Config{Addr: "127.0.0.1:0", Accounts: map[string]string{"alice": "a", "bob": "b", "carol": "c"}, Subscriptions: [][2]string{}})
@@ -42,7 +42,7 @@ func startEmbedded(t *testing.T) func(user string) Config {
 	}
 }
 
-func startEndpoint(t *testing.T, cfg Config) *Endpoint {
+func startEndpoint(t testing.TB, cfg Config) *Endpoint {
 	t.Helper()
 	e, err := Start(t.Context(), cfg)
 	if err != nil {

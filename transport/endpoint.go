@@ -6,8 +6,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"git-remote-xmpp/transport/direct"
 	"github.com/quic-go/quic-go"
 	"mellium.im/xmpp/jid"
 )
@@ -41,13 +43,21 @@ type Endpoint struct {
 	session *session
 	packets *packetConn
 	quic    *quic.Transport
-	cert    tls.Certificate
-	book    *book
+	// quicDirect is what connections migrate to; nil without direct paths.
+	quicDirect *quic.Transport
+	cert       tls.Certificate
+	book       *book
+
+	services   services
+	directWide atomic.Int64 // connections with direct windows
 
 	handshakes handshakes
 	accepted   chan *Conn
 	once       sync.Once
 	running    sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool // nothing is begun any more
 }
 
 // Start logs in and returns an endpoint that lives until [Endpoint.Close]. ctx bounds only the start. Errors are [ErrServer].
@@ -73,6 +83,9 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 		ConnContext: func(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
 			return e.handshakes.admit(ctx, info.RemoteAddr)
 		},
+	}
+	if cfg.Direct != nil {
+		e.quicDirect = &quic.Transport{Conn: newMigrated(e.packets), StatelessResetKey: resetKey(cfg.Identity)}
 	}
 	close(ready)
 	context.AfterFunc(s.ended, e.abandonAll)
@@ -114,11 +127,17 @@ func (e *Endpoint) Close() {
 	e.once.Do(func() {
 		timer := time.AfterFunc(closeTimeout, e.session.stop) // whatever the server does
 		defer timer.Stop()
+		e.mu.Lock()
+		e.closed = true
+		e.mu.Unlock()
 		_, conns := e.book.connected()
 		for _, c := range conns {
 			c.Close(0)
 		}
 		_ = e.quic.Close() // its errors are those of closing the packetConn, which has none
+		if e.quicDirect != nil {
+			_ = e.quicDirect.Close()
+		}
 		e.book.closeAll()
 		e.session.close()
 		_ = e.packets.Close()
@@ -126,17 +145,35 @@ func (e *Endpoint) Close() {
 	e.running.Wait()
 }
 
+// begin runs what belongs to the endpoint.
+func (e *Endpoint) begin(task func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.running.Go(task)
+	}
+}
+
 // quicConfig has the settings of a connection with a peer, which may send so much before we read it.
 func (e *Endpoint) quicConfig(p *peer, window uint64) *quic.Config {
 	connWindow := window * connWindowBytes / windowBytes
-	return &quic.Config{
-		InitialPacketSize: packetSize(p), DisablePathMTUDiscovery: true,
+	size := packetSize(p)
+	if e.cfg.Direct != nil {
+		size = min(size, direct.MaxPacketBytes)
+	}
+	config := &quic.Config{
+		InitialPacketSize: size, DisablePathMTUDiscovery: true,
 		HandshakeIdleTimeout: handshakeTimeout, MaxIdleTimeout: e.cfg.Timeout, KeepAlivePeriod: min(keepAlive, e.cfg.Timeout/2),
 		InitialStreamReceiveWindow: window, MaxStreamReceiveWindow: window,
 		InitialConnectionReceiveWindow: connWindow, MaxConnectionReceiveWindow: connWindow,
-		MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: -1,
+		MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: e.cfg.uniStreams(),
 		EnableDatagrams: true, // for nudges
 	}
+	if e.cfg.Direct != nil && window == windowBytes {
+		config.MaxStreamReceiveWindow, config.MaxConnectionReceiveWindow = directWindowBytes, directConnWindowBytes // the connection's bounds the stream's
+		config.AllowConnectionWindowIncrease = e.widen(p)
+	}
+	return config
 }
 
 // packetSize is the size of full packets to a peer: two fill a message.
@@ -155,6 +192,9 @@ func (e *Endpoint) Dial(ctx context.Context, to jid.JID, key ed25519.PublicKey, 
 	p, release := e.book.dialed(to)
 	defer release()
 	e.greet(p)
+	if e.cfg.Direct != nil {
+		e.lookForServices()
+	}
 	e.session.ask(p.full, knockPayload(tag), func(refused *stanzaError) {
 		if refused != nil {
 			cancel(knockFailure(p, refused))
@@ -178,7 +218,7 @@ func (e *Endpoint) Dial(ctx context.Context, to jid.JID, key ed25519.PublicKey, 
 		}
 		return nil, e.inWords(p, err)
 	}
-	return e.track(conn, p), nil
+	return e.track(conn, p, true), nil
 }
 
 func (e *Endpoint) lost() error {
@@ -254,7 +294,7 @@ func (e *Endpoint) listen() error {
 				continue
 			}
 			select {
-			case e.accepted <- e.track(conn, p):
+			case e.accepted <- e.track(conn, p, false):
 			default:
 				_ = conn.CloseWithError(codeCancel, "too many connections wait")
 			}

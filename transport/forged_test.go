@@ -67,11 +67,11 @@ func TestForgedByPeer(t *testing.T) {
 		alice, seen := rawSession(t, s, "alice")
 		bob, _ := rawSession(t, s, "bob")
 		answered := make(chan string, 10)
-		id, ok := alice.register("carol@"+s.Domain+"/git-carol", func(*stanzaError) { answered <- "carol" })
+		id, ok := alice.register("carol@"+s.Domain+"/git-carol", func(*iq, *stanzaError) { answered <- "carol" })
 		if !ok {
 			t.Fatal("too many questions")
 		}
-		toServer, _ := alice.register("", func(*stanzaError) { answered <- "server" })
+		toServer, _ := alice.register("", func(*iq, *stanzaError) { answered <- "server" })
 
 		to := " to='" + alice.self.Load().String() + "'"
 		payload := "<p xmlns='" + NS + "'>cGFja2V0</p>"

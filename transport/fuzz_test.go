@@ -77,7 +77,7 @@ func FuzzSession(f *testing.F) {
 		out.link(true)
 		s := &session{cfg: fuzzConfig(), out: out, handler: deaf{}, asked: make(map[string]*question)}
 		carol := false
-		if _, ok := s.register("carol@localhost/c", func(*stanzaError) { carol = true }); !ok {
+		if _, ok := s.register("carol@localhost/c", func(*iq, *stanzaError) { carol = true }); !ok {
 			t.Fatal("no question")
 		}
 		if err := s.read(&link{stream: streamOn(streamStart + text)}); err == nil {

@@ -20,7 +20,7 @@ const (
 func (c *Conn) watchFlight() {
 	switch {
 	case c.quic.Context().Err() != nil:
-	case c.quic.ConnectionStats().CongestionWindow > maxFlightBytes:
+	case !c.peer.routes.ever.Load() && c.quic.ConnectionStats().CongestionWindow > maxFlightBytes: // after a direct path see maxFallbackBytes
 		c.endpoint.cfg.Log.Warn("connection closed: its window is too wide", "peer", c.peer.full)
 		_ = c.quic.CloseWithError(codeProtocol, "window too wide") // never fails
 	default:

@@ -62,6 +62,11 @@ func (s *session) isServer(from jid.JID) bool {
 // ask sends an IQ of type get. The answer comes by the reader's goroutine; nil is a result. If the link
 // is lost before, there is none.
 func (s *session) ask(to, payload string, answer func(*stanzaError)) {
+	s.askFor(to, payload, func(_ *iq, err *stanzaError) { answer(err) })
+}
+
+// askFor is ask for a result with something in it.
+func (s *session) askFor(to, payload string, answer func(*iq, *stanzaError)) {
 	id, ok := s.register(to, answer)
 	if !ok {
 		return
@@ -74,7 +79,7 @@ func (s *session) ask(to, payload string, answer func(*stanzaError)) {
 }
 
 // register makes the id of an IQ and notes who is to answer it. It is false if too many wait for an answer.
-func (s *session) register(to string, answer func(*stanzaError)) (id string, ok bool) {
+func (s *session) register(to string, answer func(*iq, *stanzaError)) (id string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.asked) >= maxPendingIQs {
@@ -100,7 +105,7 @@ func (s *session) answered(q *iq, err *stanzaError) {
 	}
 	delete(s.asked, q.ID)
 	s.mu.Unlock()
-	asked.answer(err)
+	asked.answer(q, err)
 }
 
 func (s *session) forgetQuestions() {

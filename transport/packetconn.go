@@ -33,7 +33,7 @@ type packetConn struct {
 }
 
 type packet struct {
-	from *peer
+	from net.Addr
 	data []byte // from buffers
 }
 
@@ -58,12 +58,26 @@ func (c *packetConn) deliver(from *peer, payload []byte) error {
 		buf := c.buffers.Get().(*[maxPacketBytes]byte)
 		n := copy(buf[:], datagram)
 		select {
-		case c.received <- packet{from, buf[:n]}:
+		case c.received <- packet{from.from(datagram), buf[:n]}:
 			c.windowCount++
 		default:
 			c.buffers.Put(buf)
 		}
 	})
+}
+
+// deliverPacket takes a packet that came directly, or drops it if too many wait.
+func (c *packetConn) deliverPacket(from *peer, datagram []byte) {
+	if len(datagram) > maxPacketBytes {
+		return
+	}
+	buf := c.buffers.Get().(*[maxPacketBytes]byte)
+	n := copy(buf[:], datagram)
+	select {
+	case c.received <- packet{from.from(datagram), buf[:n]}:
+	default:
+		c.buffers.Put(buf)
+	}
 }
 
 // ReadFrom returns the next packet.
@@ -80,11 +94,14 @@ func (c *packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// WriteTo queues a packet for a peer and blocks while too much waits for the server.
+// WriteTo sends a packet to a peer by a direct path, or queues it for the server and blocks while too much waits for that.
 func (c *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
-	p, ok := to.(*peer)
-	if !ok {
+	p := peerAt(to)
+	if p == nil {
 		return 0, net.InvalidAddrError(to.String())
+	}
+	if p.routes.write(b) && p.closing.Load() == 0 || !p.mayFly(len(b)) {
+		return len(b), nil
 	}
 	if err := c.out.packet(p, b); err != nil {
 		return 0, err

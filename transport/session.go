@@ -46,6 +46,8 @@ type session struct {
 	handler handler
 	self    atomic.Pointer[jid.JID] // full JID, as last bound
 
+	loopback atomic.Bool // the server, and so maybe peers, are on this machine
+
 	stop  context.CancelFunc    // ends the supervisor
 	ended context.Context       // done when it has ended
 	err   error                 // why; after ended
@@ -70,7 +72,7 @@ type handler interface {
 // question is an IQ that was sent; answer is called once.
 type question struct {
 	to     string
-	answer func(err *stanzaError)
+	answer func(q *iq, err *stanzaError)
 }
 
 // startSession logs in and goes on in the background until close is called, or until
@@ -181,6 +183,7 @@ func (s *session) runLink(ctx context.Context, l *link) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() }) // wakes the reader and the writer
 	defer stop()
 	s.heard.now()
+	s.loopback.Store(isLoopback(l.conn.RemoteAddr()))
 	group.Go(func() error { return s.read(l) })
 	group.Go(func() error { return s.write(ctx, l) })
 	group.Go(func() error { return s.watch(ctx) })
@@ -239,7 +242,7 @@ func (s *session) write(ctx context.Context, l *link) error {
 func (s *session) farewell(ctx context.Context, l *link) {
 	_ = l.conn.SetWriteDeadline(time.Now().Add(closeTimeout)) // fails only on a closed connection, as the write does
 	read := make(chan struct{})
-	id, ok := s.register("", func(*stanzaError) { close(read) })
+	id, ok := s.register("", func(*iq, *stanzaError) { close(read) })
 	if !ok {
 		return
 	}

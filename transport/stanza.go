@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/chunk"
+	"github.com/quic-go/quic-go"
 	"mellium.im/xmpp/jid"
 )
 
@@ -41,10 +42,19 @@ type peer struct {
 	last     []byte // the payload that was sent last
 	lastSent time.Time
 	lastFull time.Time // when the last full packet was queued
+
+	routes  routes
+	direct  *directAddr
+	flight  flight
+	heardAt atomic.Int64              // when something came through servers last, Unix nanoseconds
+	conn    atomic.Pointer[quic.Conn] // the latest, for its round trip
+	closing atomic.Int32              // connections that say goodbye
 }
 
 func newPeer(full jid.JID) *peer {
-	return &peer{jid: full, full: full.String(), to: escape(full.String())}
+	p := &peer{jid: full, full: full.String(), to: escape(full.String())}
+	p.direct = &directAddr{p}
+	return p
 }
 
 // Network is "xmpp".
@@ -66,6 +76,7 @@ func (p *peer) paced(size int) bool {
 
 // heard says that something came from the peer.
 func (p *peer) heard() {
+	p.heardAt.Store(time.Now().UnixNano())
 	if p.bounced.Load() != nil {
 		p.bounced.Store(nil)
 	}
@@ -195,6 +206,9 @@ type iq struct {
 	Disco   *struct {
 		Node string `xml:"node,attr"`
 	} `xml:"http://jabber.org/protocol/disco#info query"`
+	Services *struct {
+		List []externalService `xml:"urn:xmpp:extdisco:2 service"`
+	} `xml:"urn:xmpp:extdisco:2 services"`
 	Knock *struct {
 		Tag string `xml:"tag,attr"`
 	} `xml:"urn:x-git-remote-xmpp:1 knock"`

@@ -49,6 +49,9 @@ type Config struct {
 	Presence func(from jid.JID, available bool)
 	Linked   func()
 
+	// Direct says how packets may go past the servers. nil: not at all, no socket is opened.
+	Direct *Direct
+
 	// Serve makes the endpoint accept connections, announce itself, and never give up
 	// logging in again.
 	Serve    bool
