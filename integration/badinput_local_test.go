@@ -68,7 +68,7 @@ func TestBadSettings(t *testing.T) {
 		"xmpp.timeout=-1":             "is not a number of seconds",
 		"xmpp.pushMode=force":         "is not one of: fallback, direct",
 		"xmpp.integrate=rebase":       "is not one of: ff, merge, none",
-		"xmpp.directPath=always":      "is not one of: auto, never",
+		"xmpp.directPath=always":      "is not one of: auto, relay, never",
 		"xmpp.agent=yes":              "is not one of: auto, never",
 		"xmpp.sync=perhaps":           "is not true or false",
 		"xmpp.export=perhaps":         "is not true or false",

@@ -81,6 +81,7 @@ func newHome(t testing.TB, s *testserver.Server, name, user string) *home {
 	for key, value := range map[string]string{
 		"user.name": name, "user.email": name + "@example.org", "init.defaultBranch": "main", "advice.detachedHead": "false", "gc.auto": "0",
 		"xmpp.account": h.account, "xmpp.server": s.Addr, "xmpp.sslCAInfo": s.CAFile,
+		"xmpp.directPath": "never", // tests of messages have all packets in them
 	} {
 		h.git(dir, "config", "--global", key, value)
 	}

@@ -20,9 +20,9 @@ type serveStatus struct {
 	Since             time.Time
 	Limits            struct{ MaxPushes, MaxFetches, MaxWaiting, MaxWaitingPerClient int }
 	Connections       []struct {
-		JID, Key, Label, Direction, Path string
-		Since                            time.Time
-		Streams                          int
+		JID, Key, Label, Direction, Path, WhyInBand, Address string
+		Since                                                time.Time
+		Streams                                              int
 	}
 	Running, Waiting     []serveRun
 	Repositories         []struct{ Name, UUID string }
@@ -172,7 +172,7 @@ func (w *heldServe) checkText(t *testing.T) {
 	who := `Alice's laptop +alice@localhost/git-run-[0-9a-f]+ +`
 	for _, want := range []string{
 		`^account +bob@localhost/git-[0-9a-f]+ +online\n`, `\npushes +1 running of at most 1 +2 waiting\n`, `\nfetches +1 running of at most 8 +0 waiting\n`,
-		`\nconnection +` + who + `in-band +incoming for \d+s, streams: 1\n`, `\nreceiving +` + who + `proj +runs for \d+s: [\d.]+ KiB in, \d+ B out\n`,
+		`\nconnection +` + who + `in-band \(by our settings\) +incoming for \d+s, streams: 1\n`, `\nreceiving +` + who + `proj +runs for \d+s: [\d.]+ KiB in, \d+ B out\n`,
 		`\nfetching +` + who + `proj +runs for `, `\nreceiving +` + who + `proj +waits for \d+s, before it: 1\n`, `waits for \d+s, before it: 2$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(text) {

@@ -133,6 +133,7 @@ func (s *setup) transportConfig(ctx context.Context, resource string) (transport
 			return cfg, usagef("xmpp.sslCAInfo: no certificate in %s", s.settings.CAFile)
 		}
 	}
+	cfg.Direct = s.direct(ctx)
 	return cfg, nil
 }
 

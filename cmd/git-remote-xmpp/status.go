@@ -82,10 +82,12 @@ func (s *setup) outgoing(pool *client.Pool) []serve.Connection {
 	var list []serve.Connection
 	for _, c := range pool.Connections() {
 		peer, _ := s.store.ByKey(c.Key) // one that was removed has no label
-		list = append(list, serve.Connection{
+		one := serve.Connection{
 			JID: c.Peer.String(), Key: c.Key.String(), Label: peer.Label,
-			Direction: serve.Outgoing, Path: serve.InBand, Since: c.Since, Streams: c.Streams,
-		})
+			Direction: serve.Outgoing, Since: c.Since, Streams: c.Streams,
+		}
+		one.SetPath(c.Path)
+		list = append(list, one)
 	}
 	return list
 }
@@ -118,7 +120,7 @@ func printStatus(out io.Writer, v statusView, now time.Time) error {
 		return err
 	}
 	for _, c := range v.Connections {
-		fmt.Fprintf(w, "connection\t%s\t%s\t%s\t%s for %s, streams: %d\n", who(c.Label, c.Key), c.JID, c.Path, c.Direction, age(c.Since, now), c.Streams)
+		fmt.Fprintf(w, "connection\t%s\t%s\t%s\t%s for %s, streams: %d\n", who(c.Label, c.Key), c.JID, pathText(c), c.Direction, age(c.Since, now), c.Streams)
 	}
 	for _, r := range v.Running {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\truns for %s: %s in, %s out\n", r.Side, who(r.Label, r.Key), r.JID, r.Repository.Name,
@@ -132,6 +134,17 @@ func printStatus(out io.Writer, v statusView, now time.Time) error {
 		printSyncStatus(w, r, now)
 	}
 	return w.Flush()
+}
+
+// pathText is how a connection's packets go, and if it isn't directly, why.
+func pathText(c serve.Connection) string {
+	switch {
+	case c.Address != "":
+		return fmt.Sprintf("%s to %s, %.1f ms", c.Path, c.Address, c.RoundTrip)
+	case c.WhyInBand != "":
+		return fmt.Sprintf("%s (%s)", c.Path, c.WhyInBand)
+	}
+	return c.Path
 }
 
 // printSyncStatus says with whom a repository is in step, and what isn't merged.

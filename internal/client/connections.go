@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
 )
 
@@ -14,6 +15,7 @@ type Connection struct {
 	Key     peers.Key
 	Since   time.Time
 	Streams int // that are open
+	Path    transport.Path
 }
 
 // Connections lists those that have been made and are alive, the oldest first.
@@ -26,7 +28,7 @@ func (p *Pool) Connections() []Connection {
 			continue
 		}
 		key, _ := peers.KeyOf(c.session.conn.Key()) // was checked when it was made
-		list = append(list, Connection{Peer: c.session.Peer(), Key: key, Since: c.made, Streams: c.streams})
+		list = append(list, Connection{Peer: c.session.Peer(), Key: key, Since: c.made, Streams: c.streams, Path: c.session.conn.Path()})
 	}
 	slices.SortStableFunc(list, func(a, b Connection) int { return a.Since.Compare(b.Since) })
 	return list

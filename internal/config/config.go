@@ -63,6 +63,7 @@ type Use string
 const (
 	UseAuto  Use = "auto"
 	UseNever Use = "never"
+	UseRelay Use = "relay" // of a direct path: by TURN servers only, so that the peer doesn't get to know our addresses
 )
 
 // ServerAddr is where the XMPP server is. The zero value means: ask DNS for
@@ -89,6 +90,7 @@ type Settings struct {
 	PushMode        PushMode      // xmpp.pushMode
 	Integrate       Integrate     // xmpp.integrate
 	DirectPath      Use           // xmpp.directPath
+	ICEServers      []ICEServer   // xmpp.iceServers
 	Agent           Use           // xmpp.agent
 	Sync            bool          // xmpp.sync
 	Export          bool          // xmpp.export

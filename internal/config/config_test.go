@@ -186,7 +186,7 @@ func TestBadValues(t *testing.T) {
 		{"xmpp.server", "a b:5222", "host:port"},
 		{"xmpp.pushMode", "force", `xmpp.pushMode: "force" is not one of: fallback, direct`},
 		{"xmpp.integrate", "rebase", "one of: ff, merge, none"},
-		{"xmpp.directPath", "always", "one of: auto, never"},
+		{"xmpp.directPath", "always", "one of: auto, relay, never"},
 		{"xmpp.agent", "always", "one of: auto, never"},
 		{"xmpp.sync", "perhaps", "true or false"},
 		{"xmpp.export", "perhaps", "true or false"},

@@ -30,9 +30,10 @@ func knownSettings() []setting {
 		{"xmpp.integrate", "", "one of: ff, merge, none", func(s *Settings, v string) bool {
 			return oneOf(&s.Integrate, v, IntegrateFF, IntegrateMerge, IntegrateNone)
 		}},
-		{"xmpp.directPath", "", "one of: auto, never", func(s *Settings, v string) bool {
-			return oneOf(&s.DirectPath, v, UseAuto, UseNever)
+		{"xmpp.directPath", "", "one of: auto, relay, never", func(s *Settings, v string) bool {
+			return oneOf(&s.DirectPath, v, UseAuto, UseRelay, UseNever)
 		}},
+		{"xmpp.iceServers", "", iceWant, setICEServers},
 		{"xmpp.agent", "", "one of: auto, never", func(s *Settings, v string) bool {
 			return oneOf(&s.Agent, v, UseAuto, UseNever)
 		}},

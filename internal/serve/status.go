@@ -18,8 +18,11 @@ const (
 	onlineTimeout = 3 * time.Second
 	// listTimeout is how long a status waits for the list of repositories.
 	listTimeout = 5 * time.Second
-	// InBand is the path of a connection whose packets ride in XMPP messages.
-	InBand = "in-band"
+
+	// The paths of a connection: its packets ride in XMPP messages, go by UDP between the two machines, or through a TURN server.
+	inBand     = "in-band"
+	directPath = "direct"
+	relayed    = "relayed"
 )
 
 // A Status is what a server is doing, as scripts see it. There are no secrets in it, but names, keys' fingerprints and addresses.
@@ -62,8 +65,22 @@ type Connection struct {
 	Label     string    `json:"label"`
 	Direction Direction `json:"direction"`
 	Path      string    `json:"path"`
+	WhyInBand string    `json:"whyInBand,omitempty"`
+	Address   string    `json:"address,omitempty"` // of the peer, where packets go past the server
+	RoundTrip float64   `json:"roundTripMs,omitempty"`
 	Since     time.Time `json:"since"`
 	Streams   int       `json:"streams"` // that are open
+}
+
+// SetPath says how the connection's packets go.
+func (c *Connection) SetPath(p transport.Path) {
+	c.Path, c.WhyInBand, c.Address, c.RoundTrip = inBand, p.Why, p.Address, float64(p.Trip.Microseconds())/1000
+	switch {
+	case p.Relayed:
+		c.Path = relayed
+	case p.Direct:
+		c.Path = directPath
+	}
 }
 
 // A Run is a push or fetch that runs or waits: an entry of the scheduler's.
@@ -175,10 +192,12 @@ func (l *live) look() (*turns, []Connection) {
 	defer l.mu.Unlock()
 	list := make([]Connection, 0, len(l.links))
 	for n := range l.links {
-		list = append(list, Connection{
+		c := Connection{
 			JID: n.client.conn.Peer().String(), Key: n.client.key.String(), Label: n.client.peer.Label,
-			Direction: Incoming, Path: InBand, Since: n.since, Streams: n.idle.running(),
-		})
+			Direction: Incoming, Since: n.since, Streams: n.idle.running(),
+		}
+		c.SetPath(n.client.conn.Path())
+		list = append(list, c)
 	}
 	slices.SortFunc(list, func(a, b Connection) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.JID, b.JID)) })
 	return l.turns, list
