@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -59,7 +60,8 @@ type path struct {
 	asks      atomic.Uint64
 	trip      atomic.Int64
 	long      atomic.Bool
-	halves    sync.Pool // of *[wholeBytes]byte
+	hold      atomic.Int64 // how long acknowledgements wait
+	halves    sync.Pool    // of *[wholeBytes]byte
 
 	mu          sync.Mutex
 	small, full tracker
@@ -171,7 +173,37 @@ func (p *path) close() {
 }
 
 // write sends a packet of QUIC. What the network doesn't take is lost.
-func (p *path) write(packet []byte) { p.sender.send(p.tagger, packet, p.writeDatagram) }
+func (p *path) write(packet []byte) {
+	hold := time.Duration(p.hold.Load())
+	if hold == 0 || len(packet) > ackBytes {
+		p.sender.send(p.tagger, packet, p.writeDatagram)
+		return
+	}
+	packet = bytes.Clone(packet)
+	p.tasks.Add(1)
+	time.AfterFunc(hold, func() {
+		defer p.tasks.Done()
+		p.sender.send(p.tagger, packet, p.writeDatagram)
+	})
+}
+
+// ackBytes is the most that an acknowledgement has.
+const ackBytes = 128
+
+// holdAcks has acknowledgements wait for a small part of the round trip while packets that were lost are sent again. QUIC takes a packet for lost that is acknowledged after
+// two round trips, which is just what it takes to ask for it and to get it: as it seems a bit longer to QUIC, that suffices.
+func (p *path) holdAcks(m *misser) {
+	hold := time.Duration(0)
+	if s := p.strain(); m.hides(s) && (m.lost > 0 || m.loss > minLoss) {
+		hold = s.trip / 12
+	}
+	p.hold.Store(int64(min(hold, maxHold)))
+}
+
+const (
+	minLoss = 0.001
+	maxHold = 20 * time.Millisecond
+)
 
 // writeDatagram sends a datagram, in halves if it might not fit.
 func (p *path) writeDatagram(b []byte) {
@@ -235,6 +267,7 @@ func (p *path) take(b []byte, m *misser) {
 		p.link.cfg.Receive(packet)
 	}
 	m.take(number, time.Now(), p.strain())
+	p.holdAcks(m)
 }
 
 // ask asks the other end for packets that are missing.
