@@ -8,7 +8,7 @@ import (
 const (
 	// maxFallbackBytes is how much may be on its way to a peer through servers after a direct path has let the windows grow. What is more is dropped, as by a
 	// network, by which QUIC slows down.
-	maxFallbackBytes = 2 << 20
+	maxFallbackBytes = connWindowBytes
 	flightBlock      = 16 << 10
 	flightBlocks     = maxFallbackBytes / flightBlock
 )
