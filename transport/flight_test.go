@@ -3,6 +3,8 @@ package transport
 import (
 	"testing"
 	"time"
+
+	"mellium.im/xmpp/jid"
 )
 
 // What is on its way stays under the limit, whatever the rate.
@@ -29,6 +31,34 @@ func TestFlight(t *testing.T) {
 		later = later.Add(100 * time.Millisecond / (1 << 20 / flightBlock))
 		if !f.admit(flightBlock, later, later.Add(-100*time.Millisecond)) {
 			t.Fatalf("block %d wasn't admitted", i)
+		}
+	}
+}
+
+// After there has been a direct path, no more goes to the server for a peer that isn't heard than may be on its way; before, its own window decides.
+func TestFallbackIsBounded(t *testing.T) {
+	for _, ever := range []bool{false, true} {
+		out := newOutbox()
+		out.link(true)
+		c := newPacketConn(newPeer(jid.MustParse("alice@localhost/a")), out)
+		bob := newPeer(jid.MustParse("bob@localhost/b"))
+		bob.heard()
+		bob.routes.ever.Store(ever)
+		taken := 0 // by the server
+		record := make([]byte, 0, maxMessageBytes)
+		for range 3 * maxFallbackBytes / maxPacketBytes {
+			if _, err := c.WriteTo(make([]byte, maxPacketBytes), bob); err != nil {
+				t.Fatal(err)
+			}
+			filled, _, _ := out.tryTake(record[:0])
+			taken += len(filled)
+		}
+		if limit := 2 * maxFallbackBytes; ever != (taken < limit) || ever && taken < maxFallbackBytes {
+			t.Errorf("after a direct path %v: %d bytes went to the server", ever, taken)
+		}
+		bob.heard() // an acknowledgement: all of it has arrived
+		if n := bob.flight.bytes; ever && (!bob.mayFly(maxPacketBytes) || bob.flight.bytes == n) {
+			t.Error("nothing may be sent though all has arrived")
 		}
 	}
 }
