@@ -69,7 +69,7 @@ func TestDirectPath(t *testing.T) {
 	}
 	mustSay(t, p.alice.xmpp(p.alice.dir, "status"), "direct to ")
 	want := p.alice.commit(p.clone, "directly")
-	p.alice.git(p.clone, "push", "--quiet", "origin", "main")
+	mustSay(t, p.alice.gitBoth(p.clone, "push", "-v", "origin", "main").stderr, "\npackets go direct to ")
 	if got := p.bob.git(p.served, "rev-parse", "main"); got != want {
 		t.Errorf("main is %s, want %s", got, want)
 	}
@@ -87,7 +87,10 @@ func TestDirectPathNever(t *testing.T) {
 			t.Parallel()
 			p := newDirectPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}), test.alices, test.bobs)
 			p.alice.commit(p.clone, "through the server")
-			p.alice.git(p.clone, "push", "--quiet", "origin", "main")
+			mustSay(t, p.alice.gitBoth(p.clone, "-c", "xmpp.agent=never", "push", "-v", "origin", "main").stderr, "\npackets go in-band (")
+			if r := p.alice.gitBoth(p.clone, "ls-remote", "origin"); strings.Contains(r.stderr, "packets go") {
+				t.Errorf("without -v: %v", r)
+			}
 			for h, d := range map[*home]*daemon{p.bob: p.bobs, p.alice: p.agent} {
 				c := h.status().Connections
 				if len(c) != 1 || c[0].Path != "in-band" || c[0].WhyInBand == "" || c[0].Address != "" {

@@ -64,7 +64,11 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 		}
 		return stream, err
 	}
-	return h.Run(ctx)
+	err = h.Run(ctx)
+	if h.Verbose() && err == nil {
+		fmt.Fprint(std.err, d.way(ctx))
+	}
+	return err
 }
 
 // displayName is how a remote is called in messages: alice@example.org/proj.

@@ -162,6 +162,9 @@ func (s *Session) awaitHello(ctx context.Context) error {
 // Peer is the full JID of the other side.
 func (s *Session) Peer() jid.JID { return s.conn.Peer() }
 
+// Path says how the connection's packets go now.
+func (s *Session) Path() transport.Path { return s.conn.Path() }
+
 // Open opens a stream for a service.
 func (s *Session) Open(ctx context.Context) (*Stream, error) {
 	stream, err := s.conn.OpenStream(ctx)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +39,8 @@ type Helper struct {
 	Timeout time.Duration
 	// Name is how people call the remote, for messages.
 	Name string
+
+	verbose bool
 }
 
 // maxLineBytes is the longest command that git may send.
@@ -79,6 +82,12 @@ func (h *Helper) Run(ctx context.Context) error {
 	}
 }
 
+// plainVerbosity is git's without -v and -q.
+const plainVerbosity = 1
+
+// Verbose tells whether git was run with -v.
+func (h *Helper) Verbose() bool { return h.verbose }
+
 func readLine(in *bufio.Reader) (string, error) {
 	line, err := in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -95,11 +104,15 @@ func (h *Helper) answer(text string) error {
 	return err
 }
 
-// option answers "option <name> <value>". git's services get what they need of these by their own protocol; progress and
-// verbosity are known so that git doesn't take us for deaf.
+// option answers "option <name> <value>". git's services get what they need of these by their own protocol; progress
+// is known so that git doesn't take us for deaf.
 func (h *Helper) option(argument string) error {
-	switch name, _, _ := strings.Cut(argument, " "); name {
-	case "verbosity", "progress":
+	switch name, value, _ := strings.Cut(argument, " "); name {
+	case "verbosity":
+		level, err := strconv.Atoi(value)
+		h.verbose = err == nil && level > plainVerbosity
+		return h.answer("ok\n")
+	case "progress":
 		return h.answer("ok\n")
 	default:
 		return h.answer("unsupported\n")
