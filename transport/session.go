@@ -217,6 +217,7 @@ var errClosed = errors.New("session closed")
 // write is the only writer of a link. At the end of the session it says goodbye.
 func (s *session) write(ctx context.Context, l *link) error {
 	var pad padder
+	limit := rateLimit{bytesPerSecond: s.cfg.InbandLimit}
 	record := make([]byte, 0, maxMessageBytes)
 	for {
 		record = s.out.take(ctx, record)
@@ -230,6 +231,9 @@ func (s *session) write(ctx context.Context, l *link) error {
 		}
 		now := time.Now()
 		pad.wrote(now.Sub(start), now)
+		if !limit.wait(ctx, len(record), now) {
+			break
+		}
 	}
 	if ctx.Err() == nil && s.out.isClosed() {
 		s.farewell(ctx, l)

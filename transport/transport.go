@@ -49,6 +49,9 @@ type Config struct {
 	Presence func(from jid.JID, available bool)
 	Linked   func()
 
+	// InbandLimit is how many bytes per second are written to the server at the most; 0 is as many as it takes.
+	InbandLimit int
+
 	// Direct says how packets may go past the servers. nil: not at all, no socket is opened.
 	Direct *Direct
 

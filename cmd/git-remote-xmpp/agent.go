@@ -26,7 +26,7 @@ func (s *setup) login() string {
 	server := s.settings.Server
 	return fmt.Sprintf("%q", []string{
 		s.settings.Account.String(), cmp.Or(os.Getenv(envServeKey), s.identity.Key.String()), s.dirs.Data,
-		server.HostPort, fmt.Sprint(server.DirectTLS), s.settings.CAFile, string(s.settings.DirectPath), fmt.Sprint(s.settings.ICEServers),
+		server.HostPort, fmt.Sprint(server.DirectTLS), s.settings.CAFile, string(s.settings.DirectPath), fmt.Sprint(s.settings.ICEServers), fmt.Sprint(s.settings.InbandLimit),
 	})
 }
 

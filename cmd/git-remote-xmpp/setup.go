@@ -133,7 +133,7 @@ func (s *setup) transportConfig(ctx context.Context, resource string) (transport
 			return cfg, usagef("xmpp.sslCAInfo: no certificate in %s", s.settings.CAFile)
 		}
 	}
-	cfg.Direct = s.direct(ctx)
+	cfg.Direct, cfg.InbandLimit = s.direct(ctx), s.settings.InbandLimit
 	return cfg, nil
 }
 

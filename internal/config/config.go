@@ -91,6 +91,7 @@ type Settings struct {
 	Integrate       Integrate     // xmpp.integrate
 	DirectPath      Use           // xmpp.directPath
 	ICEServers      []ICEServer   // xmpp.iceServers
+	InbandLimit     int           // xmpp.inbandLimit, bytes per second; 0: none
 	Agent           Use           // xmpp.agent
 	Sync            bool          // xmpp.sync
 	Export          bool          // xmpp.export

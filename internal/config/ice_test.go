@@ -30,3 +30,17 @@ func TestICEServers(t *testing.T) {
 		}
 	}
 }
+
+func TestInbandLimit(t *testing.T) {
+	for text, want := range map[string]int{"0": 0, "1000": 1000, "50k": 50 << 10, "2M": 2 << 20, "1g": 1 << 30} {
+		var s Settings
+		if !setInbandLimit(&s, text) || s.InbandLimit != want {
+			t.Errorf("%s: %d, want %d", text, s.InbandLimit, want)
+		}
+	}
+	for _, text := range []string{"", "999", "-1", "k", "1t", "1.5k", "4g", "99999999999", "-50k"} {
+		if setInbandLimit(&Settings{}, text) {
+			t.Errorf("%s was taken", text)
+		}
+	}
+}

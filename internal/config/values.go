@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,7 @@ func knownSettings() []setting {
 			return oneOf(&s.DirectPath, v, UseAuto, UseRelay, UseNever)
 		}},
 		{"xmpp.iceServers", "", iceWant, setICEServers},
+		{"xmpp.inbandLimit", "", "a number of bytes per second (1000 or more, or 0 for no limit), such as 50k", setInbandLimit},
 		{"xmpp.agent", "", "one of: auto, never", func(s *Settings, v string) bool {
 			return oneOf(&s.Agent, v, UseAuto, UseNever)
 		}},
@@ -120,6 +122,25 @@ func setRuns(to *int, v string) bool {
 		return false
 	}
 	*to = n
+	return true
+}
+
+// minInbandLimit is the lowest xmpp.inbandLimit: with less even a handshake would take too long.
+const minInbandLimit = 1000
+
+// setInbandLimit takes a number with git's suffixes for 1,024, its square and its cube.
+func setInbandLimit(s *Settings, v string) bool {
+	digits, factor := v, 1
+	for i, unit := range []string{"k", "m", "g"} {
+		if number, ok := strings.CutSuffix(strings.ToLower(v), unit); ok {
+			digits, factor = number, 1<<(10*(i+1))
+		}
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 0 || n > math.MaxInt32/factor || n > 0 && n*factor < minInbandLimit {
+		return false
+	}
+	s.InbandLimit = n * factor
 	return true
 }
 
