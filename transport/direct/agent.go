@@ -12,7 +12,7 @@ import (
 
 const (
 	checkInterval  = 100 * time.Millisecond // between connectivity checks of a pair, of which there are at most maxChecks
-	maxChecks      = 50
+	maxChecks      = 20
 	stunTimeout    = 3 * time.Second
 	relayAfter     = 700 * time.Millisecond // a relay is taken if there is nothing better by then
 	reflexiveAfter = 200 * time.Millisecond
@@ -36,7 +36,7 @@ func newAgent(l *Link, servers []Server) (*ice.Agent, error) {
 		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled), ice.WithLoggerFactory(loggers{l.cfg.Log}),
 		ice.WithCheckInterval(checkInterval), ice.WithSTUNGatherTimeout(stunTimeout), ice.WithMaxBindingRequests(maxChecks),
 		ice.WithSrflxAcceptanceMinWait(reflexiveAfter), ice.WithPrflxAcceptanceMinWait(reflexiveAfter), ice.WithRelayAcceptanceMinWait(relayAfter),
-		ice.WithDisconnectedTimeout(0), ice.WithFailedTimeout(0),
+		ice.WithDisconnectedTimeout(0), ice.WithFailedTimeout(0), ice.WithKeepaliveInterval(0),
 	}
 	if l.cfg.Loopback {
 		options = append(options, ice.WithIncludeLoopback())

@@ -33,10 +33,10 @@ const (
 	maxRetry      = 5 * time.Minute
 
 	maxWaitingSignals = 128
-	// Messages of the peer's, and starts among them, that may come at once, and per second from then on.
+	// Messages of the peer's that may come at once, and per second from then on; and starts among them.
 	burstSignals, signalsPerSecond = 256, 8
 	burstStarts                    = 16
-	startEvery                     = time.Second
+	startEvery                     = 3 * time.Second
 )
 
 // Config says how a link is made.
@@ -85,6 +85,7 @@ type turn struct {
 	badUntil   time.Time // a path that broke isn't used again before
 	bad        time.Duration
 	generation uint32
+	failed     bool // the last try found nothing
 }
 
 // New makes a link, which does nothing before [Link.Run].

@@ -60,9 +60,16 @@ func (l *Link) hear(ctx context.Context, s signal) error {
 	return nil
 }
 
+// unreachable is why there is no path after a try that has found none.
+const unreachable = "neither side's packets reach the other's addresses"
+
 // begin makes a new try.
 func (l *Link) begin(ctx context.Context, generation uint32) {
-	l.drop("the path is looked for")
+	why := "a direct path is looked for"
+	if l.turn.failed {
+		why = unreachable
+	}
+	l.drop(why)
 	t := &l.turn
 	t.generation, t.lastStart, t.silentAt, t.probedAt, t.fullAt = generation, time.Now(), time.Time{}, time.Time{}, time.Time{}
 	t.bad, t.badUntil = 0, time.Time{}
@@ -156,7 +163,7 @@ func (l *Link) judge(p *path, pulse pulse, now time.Time) {
 	case pulse.loss > maxLoss:
 		l.unuse("the path loses too many packets")
 	case pulse.heard && now.After(t.badUntil):
-		t.silentAt, t.retry, t.retryAt = time.Time{}, 0, time.Time{}
+		t.silentAt, t.retry, t.retryAt, t.failed = time.Time{}, 0, time.Time{}, false
 		l.use(p)
 	}
 }
@@ -189,7 +196,8 @@ func (l *Link) awaitPath(now time.Time) time.Duration {
 		if left := connectWithin - now.Sub(l.path.began); left > 0 {
 			return min(left, lookAt)
 		}
-		l.drop("neither side's packets reach the other")
+		l.turn.failed = true
+		l.drop(unreachable)
 	}
 	return min(max(l.turn.retryAt.Sub(now), beat), lookAt)
 }

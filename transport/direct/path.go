@@ -33,8 +33,8 @@ const (
 	wholeBytes = 1180
 
 	// maxLocalCandidates, and maxRemoteCandidates, are how many each side has in a generation.
-	maxLocalCandidates  = 32
-	maxRemoteCandidates = 32
+	maxLocalCandidates  = 16
+	maxRemoteCandidates = 16
 )
 
 // A path is one try to reach the peer: what ICE calls a generation, from the gathering of candidates on.
