@@ -87,7 +87,9 @@ func TestDirectPathNever(t *testing.T) {
 			t.Parallel()
 			p := newDirectPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}), test.alices, test.bobs)
 			p.alice.commit(p.clone, "through the server")
-			mustSay(t, p.alice.gitBoth(p.clone, "-c", "xmpp.agent=never", "push", "-v", "origin", "main").stderr, "\npackets go in-band (")
+			randomFile(t, filepath.Join(p.clone, "much"), 14<<20)
+			p.alice.commit(p.clone, "much")
+			mustSay(t, p.alice.gitBoth(p.clone, "-c", "xmpp.agent=never", "push", "-v", "origin", "main").stderr, " MB went through the xmpp server until now, ", "\npackets go in-band (")
 			if r := p.alice.gitBoth(p.clone, "ls-remote", "origin"); strings.Contains(r.stderr, "packets go") {
 				t.Errorf("without -v: %v", r)
 			}

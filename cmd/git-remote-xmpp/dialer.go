@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"git-remote-xmpp/internal/agent"
@@ -35,6 +36,9 @@ type dialer struct {
 	endpoint *transport.Endpoint
 	session  *client.Session
 	presence func(peer jid.JID, available bool) // is told of peers' on a login of our own; may be nil
+	notes    io.Writer                          // gets lines for the user; may be nil
+	noting   sync.WaitGroup
+	stopNote context.CancelFunc // of the session; nil without one
 }
 
 // dial opens a stream to the first of the peers behind the address that is there; told why that one didn't accept, to the next.
@@ -151,6 +155,12 @@ func (d *dialer) dialAlone(ctx context.Context, service protocol.Service) (tunne
 			d.log.Warn("invite left in the remote's url", "err", err)
 		}
 	}
+	if d.notes != nil {
+		noting, stop := context.WithCancel(context.WithoutCancel(ctx)) // which ends with the dialling
+		session := d.session
+		d.stopNote = stop
+		d.noting.Go(func() { noteInband(noting, session, d.notes) })
+	}
 	return d.session.Open(ctx)
 }
 
@@ -213,6 +223,11 @@ func (d *dialer) hangUp() {
 	if d.agent != nil {
 		d.agent.Close()
 		d.agent = nil
+	}
+	if d.stopNote != nil {
+		d.stopNote()
+		d.noting.Wait()
+		d.stopNote = nil
 	}
 	if d.session != nil {
 		d.session.Close()

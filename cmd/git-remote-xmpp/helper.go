@@ -58,6 +58,9 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 		d.noteClone(ctx, accept, h.Open.Client)
 	}
 	h.Dial = func(ctx context.Context, service protocol.Service, failure error) (tunnel.Stream, error) {
+		if !h.Quiet() {
+			d.notes = std.err
+		}
 		stream, err := d.dial(ctx, service, failure)
 		if err == nil && local != nil { // a repository gets its UUID when it is needed, not by a failed attempt
 			h.Open.Client, err = local.UUID(ctx)

@@ -40,7 +40,7 @@ type Helper struct {
 	// Name is how people call the remote, for messages.
 	Name string
 
-	verbose bool
+	verbose, quiet bool
 }
 
 // maxLineBytes is the longest command that git may send.
@@ -88,6 +88,9 @@ const plainVerbosity = 1
 // Verbose tells whether git was run with -v.
 func (h *Helper) Verbose() bool { return h.verbose }
 
+// Quiet tells whether git was run with -q.
+func (h *Helper) Quiet() bool { return h.quiet }
+
 func readLine(in *bufio.Reader) (string, error) {
 	line, err := in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -110,7 +113,7 @@ func (h *Helper) option(argument string) error {
 	switch name, value, _ := strings.Cut(argument, " "); name {
 	case "verbosity":
 		level, err := strconv.Atoi(value)
-		h.verbose = err == nil && level > plainVerbosity
+		h.verbose, h.quiet = err == nil && level > plainVerbosity, err == nil && level < plainVerbosity
 		return h.answer("ok\n")
 	case "progress":
 		return h.answer("ok\n")
