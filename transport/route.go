@@ -181,8 +181,9 @@ func (c *Conn) link(ctx context.Context, in io.Reader, out io.Writer) error {
 // rerouted is told that there is a direct path now, or none.
 func (c *Conn) rerouted() {
 	c.peer.routes.choose()
-	c.nudge()
-	if c.way.dialed && c.peer.routes.up() {
+	if !c.peer.routes.up() {
+		c.nudge() // what was lost is known the sooner
+	} else if c.way.dialed {
 		c.way.migrate.Do(func() { c.endpoint.begin(c.migrate) })
 	}
 }
