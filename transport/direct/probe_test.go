@@ -110,3 +110,30 @@ func TestJoin(t *testing.T) {
 		t.Error("an empty half")
 	}
 }
+
+// Whatever comes over a path, even with a right MAC, no more numbers are read than may be asked for.
+func FuzzOpen(f *testing.F) {
+	a, b := newSealer(true, "a-password", "b-password"), newSealer(false, "b-password", "a-password")
+	numbers, err := newTagger(b)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(byte(frameAsk), 4*maxAsked)
+	f.Add(byte(frameProbe), maxDatagramBytes)
+	f.Add(byte(frameAnswer), 3)
+	f.Fuzz(func(t *testing.T, kind byte, size int) {
+		if size < 0 || size > maxDatagramBytes {
+			return
+		}
+		buf := make([]byte, probeBytes+size)
+		a.seal(buf, kind, 1, nil)
+		if n, more, ok := b.open(buf); !ok || n != 1 || len(more) > maxAsked {
+			t.Errorf("%d, %d more, %v", n, len(more), ok)
+		}
+		for _, b := range [][]byte{buf[:size%len(buf)], buf} {
+			if _, _, ok := numbers.open(b); ok {
+				t.Error("a probe was taken for a packet")
+			}
+		}
+	})
+}
