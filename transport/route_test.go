@@ -298,6 +298,11 @@ func TestDirectEnds(t *testing.T) {
 	case <-time.After(routeDeadline):
 		t.Fatal("the other end doesn't know")
 	}
+	for begin := time.Now(); alice.peer.routes.ever.Load() || bob.peer.routes.ever.Load(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > routeDeadline {
+			t.Fatal("the next connection would be taken for one that had a direct path")
+		}
+	}
 	for begin := time.Now(); l.closed.Load() < l.opened.Load(); time.Sleep(time.Millisecond) {
 		if time.Since(begin) > routeDeadline {
 			t.Fatalf("%d of %d sockets were closed", l.closed.Load(), l.opened.Load())
