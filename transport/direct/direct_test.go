@@ -3,7 +3,9 @@ package direct
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"io"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +20,9 @@ type wire struct {
 	changed    chan struct{}
 }
 
-func newWire(t *testing.T) *wire {
+func newWire(t *testing.T) *wire { return newWireOf(t, nil) }
+
+func newWireOf(t *testing.T, listen func(string, *net.UDPAddr) (Socket, error)) *wire {
 	t.Helper()
 	w := &wire{aGot: make(chan []byte, 10000), bGot: make(chan []byte, 10000), changed: make(chan struct{}, 1000)}
 	receive := func(got chan []byte) func([]byte) {
@@ -30,7 +34,7 @@ func newWire(t *testing.T) *wire {
 		}
 	}
 	changed := func() { w.changed <- struct{}{} }
-	w.a = New(Config{Controlling: true, Loopback: true, Receive: receive(w.aGot), Changed: changed})
+	w.a = New(Config{Controlling: true, Loopback: true, Listen: listen, Receive: receive(w.aGot), Changed: changed})
 	w.b = New(Config{Loopback: true, Receive: receive(w.bGot), Changed: changed})
 	ctx, cancel := context.WithCancel(t.Context())
 	aIn, bOut := io.Pipe()
@@ -107,5 +111,57 @@ func TestLink(t *testing.T) {
 		if w.a.Write(p) {
 			t.Errorf("sent: %x", p[:min(len(p), 3)])
 		}
+	}
+}
+
+// A lossy socket loses every tenth packet, once.
+type lossy struct {
+	*net.UDPConn
+	mu   *sync.Mutex
+	lost map[uint32]bool
+}
+
+func (l lossy) WriteTo(b []byte, to net.Addr) (int, error) {
+	if b[0] == frameNumbered {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if n := binary.BigEndian.Uint32(b[1:]); n%10 == 0 && !l.lost[n] {
+			l.lost[n] = true
+			return len(b), nil
+		}
+	}
+	return l.UDPConn.WriteTo(b, to)
+}
+
+// Packets that the network has lost arrive, the last one too.
+func TestLossyLink(t *testing.T) {
+	lost := map[uint32]bool{}
+	var mu sync.Mutex
+	w := newWireOf(t, func(network string, addr *net.UDPAddr) (Socket, error) {
+		conn, err := net.ListenUDP(network, addr)
+		return lossy{conn, &mu, lost}, err
+	})
+	w.await(t, true)
+	for n := range 100 {
+		if !w.a.Write(packetOf(1000+n, byte(n))) {
+			t.Fatal("the path is gone")
+		}
+	}
+	missing := map[int]bool{}
+	for n := range 100 {
+		missing[n] = true
+	}
+	for timeout := time.After(deadline); len(missing) > 0; {
+		select {
+		case b := <-w.bGot:
+			delete(missing, len(b)-1000)
+		case <-timeout:
+			t.Fatalf("%v didn't come", missing)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(lost) != 10 {
+		t.Errorf("%d were lost", len(lost))
 	}
 }
