@@ -58,7 +58,7 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 		d.noteClone(ctx, accept, h.Open.Client)
 	}
 	h.Dial = func(ctx context.Context, service protocol.Service, failure error) (tunnel.Stream, error) {
-		if !h.Quiet() {
+		if !h.Quiet() && s.settings.DirectPath != config.UseNever { // who wants it so needn't be told
 			d.notes = std.err
 		}
 		stream, err := d.dial(ctx, service, failure)

@@ -117,7 +117,7 @@ func Load(ctx context.Context, dir string, env []string) (Settings, error) {
 		MaxFetches:      DefaultMaxFetches,
 		PushMode:        PushFallback,
 		Integrate:       IntegrateFF,
-		DirectPath:      UseAuto,
+		DirectPath:      UseNever, // until it has been used more
 		Agent:           UseAuto,
 		ProtocolVersion: DefaultProtocolVersion,
 		from:            newSource(dir, env),

@@ -68,7 +68,7 @@ func TestDefaults(t *testing.T) {
 	}
 	s.from = nil
 	if s.Server != (ServerAddr{}) || s.CAFile != "" || s.Timeout != 2*time.Minute || s.PushMode != PushFallback ||
-		s.Integrate != IntegrateFF || s.DirectPath != UseAuto || s.Agent != UseAuto || s.Sync || s.Export ||
+		s.Integrate != IntegrateFF || s.DirectPath != UseNever || s.Agent != UseAuto || s.Sync || s.Export ||
 		s.UUID != "" || s.ProtocolVersion != 2 || s.Trace != (Trace{}) {
 		t.Errorf("defaults: %+v", s)
 	}
@@ -78,7 +78,7 @@ func TestEverySettingOfGitConfig(t *testing.T) {
 	h := newHome(t)
 	for key, value := range map[string]string{
 		"xmpp.account": "Bob@Example.org", "xmpp.server": "tls://[::1]:5223", "xmpp.sslCAInfo": "~/ca.pem",
-		"xmpp.timeout": "7", "xmpp.pushMode": "direct", "xmpp.integrate": "merge", "xmpp.directPath": "never",
+		"xmpp.timeout": "7", "xmpp.pushMode": "direct", "xmpp.integrate": "merge", "xmpp.directPath": "relay",
 		"xmpp.agent": "never", "xmpp.sync": "yes", "xmpp.export": "1",
 		"xmpp.uuid": "123E4567-e89b-12d3-a456-426614174000", "protocol.version": "1", "xmpp.unknown": "x",
 		"xmpp.some.thing": "x",
@@ -95,7 +95,7 @@ func TestEverySettingOfGitConfig(t *testing.T) {
 	if s.CAFile != filepath.Join(h.dir, "ca.pem") {
 		t.Errorf("CA file %q", s.CAFile)
 	}
-	if s.Timeout != 7*time.Second || s.PushMode != PushDirect || s.Integrate != IntegrateMerge || s.DirectPath != UseNever ||
+	if s.Timeout != 7*time.Second || s.PushMode != PushDirect || s.Integrate != IntegrateMerge || s.DirectPath != UseRelay ||
 		s.Agent != UseNever || !s.Sync || !s.Export || s.UUID != "123e4567-e89b-12d3-a456-426614174000" || s.ProtocolVersion != 1 {
 		t.Errorf("settings %+v", s)
 	}
