@@ -26,10 +26,16 @@ type site struct {
 func newSite(t *testing.T, s *testserver.Server) *site {
 	t.Helper()
 	bob := newHome(t, s, "Bob", "bob")
-	for _, most := range []string{"xmpp.maxPushes", "xmpp.maxFetches"} {
-		bob.git(bob.dir, "config", "--global", most, "32") // no scene waits for another one's
-	}
+	bob.roomy()
 	return newSiteOf(t, bob, newHome(t, s, "Alice", "alice"))
+}
+
+// roomy has a home serve so many at once that no scene waits for another one's.
+func (h *home) roomy() {
+	h.t.Helper()
+	for _, most := range []string{"xmpp.maxPushes", "xmpp.maxFetches"} {
+		h.git(h.dir, "config", "--global", most, "32")
+	}
 }
 
 // newSiteOf makes a site of two homes.

@@ -56,6 +56,7 @@ func TestGitVersions(t *testing.T) {
 }
 
 func versionPair(t *testing.T, bob, alice *home) {
+	bob.roomy()
 	w := newSiteOf(t, bob, alice)
 	for name, s := range versionScenes {
 		t.Run(name, func(t *testing.T) {

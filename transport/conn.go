@@ -35,6 +35,7 @@ func (e *Endpoint) track(q *quic.Conn, p *peer, dialed bool) *Conn {
 	e.book.add(c)
 	c.watchFlight()
 	context.AfterFunc(q.Context(), func() {
+		p.conn.CompareAndSwap(q, nil) // peers are remembered for longer
 		e.book.remove(c)
 		stats := q.ConnectionStats()
 		e.cfg.Log.Debug("connection ended", "with", p.full, "why", context.Cause(q.Context()), "packetsSent", stats.PacketsSent, "packetsLost", stats.PacketsLost)

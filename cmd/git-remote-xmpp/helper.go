@@ -57,8 +57,9 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 		d.accepted(ctx, accept)
 		d.noteClone(ctx, accept, h.Open.Client)
 	}
+	wantsDirect := s.settings.DirectPath != config.UseNever // who doesn't needn't be told how packets go
 	h.Dial = func(ctx context.Context, service protocol.Service, failure error) (tunnel.Stream, error) {
-		if !h.Quiet() && s.settings.DirectPath != config.UseNever { // who wants it so needn't be told
+		if !h.Quiet() && wantsDirect {
 			d.notes = std.err
 		}
 		stream, err := d.dial(ctx, service, failure)
@@ -68,7 +69,7 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 		return stream, err
 	}
 	err = h.Run(ctx)
-	if h.Verbose() && err == nil {
+	if h.Verbose() && wantsDirect && err == nil {
 		fmt.Fprint(std.err, d.way(ctx))
 	}
 	return err
