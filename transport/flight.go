@@ -16,14 +16,17 @@ const (
 // A flight estimates how many bytes are on their way to a peer through servers: those that were sent since one round trip before the peer was heard last.
 type flight struct {
 	mu    sync.Mutex
-	began [flightBlocks]time.Time // when the first byte of each of the last blocks was sent
-	bytes uint64                  // sent in all
+	began []time.Time // when the first byte of each of the last blocks was sent
+	bytes uint64      // sent in all
 }
 
 // admit notes n bytes, unless that would be too much on its way. Since is the time before which everything sent has arrived, or is lost.
 func (f *flight) admit(n int, now, since time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.began == nil { // peers are many, and few have had a direct path
+		f.began = make([]time.Time, flightBlocks)
+	}
 	block, next := f.bytes/flightBlock, (f.bytes+uint64(n))/flightBlock
 	if next != block {
 		oldest := &f.began[next%flightBlocks]
