@@ -65,7 +65,7 @@ func TestPaths(t *testing.T) {
 // onlyXMPP lets Alice reach the server's port and nothing else.
 func (p *pathsScene) onlyXMPP(t *testing.T) {
 	t.Helper()
-	_, port, err := net.SplitHostPort(p.port)
+	_, port, err := net.SplitHostPort(p.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

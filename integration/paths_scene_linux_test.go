@@ -27,7 +27,7 @@ type pathsScene struct {
 	at            map[*home]*network.Host
 	bob, alice    *home
 	served, clone string
-	port          string // the server's
+	addr          string // the server's, host:port
 	bytes         int    // of a transfer
 }
 
@@ -38,7 +38,7 @@ func newPathsScene(t *testing.T, his network.SiteOptions, hers *network.SiteOpti
 	place := testserver.Place{Host: i.Addr.String(), Enter: i.Do}
 	turn := testserver.NewTURN(t, place)
 	s := testserver.New(t, testserver.Prosody, testserver.Options{Place: place, TURN: turn, Proxy: true})
-	p := &pathsScene{internet: i, bob: newHome(t, s, "Bob", "bob"), alice: newHome(t, s, "Alice", "alice"), port: s.Addr, bytes: pathsPack}
+	p := &pathsScene{internet: i, bob: newHome(t, s, "Bob", "bob"), alice: newHome(t, s, "Alice", "alice"), addr: s.Addr, bytes: pathsPack}
 	p.bobs = i.Site(his)
 	p.alices = p.bobs
 	if hers != nil {

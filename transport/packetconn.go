@@ -52,31 +52,25 @@ func (c *packetConn) deliver(from *peer, payload []byte) error {
 		c.out.bulk(now)
 	}
 	return chunk.Split(payload, func(datagram []byte) {
-		if len(datagram) > maxPacketBytes {
-			return
-		}
-		buf := c.buffers.Get().(*[maxPacketBytes]byte)
-		n := copy(buf[:], datagram)
-		select {
-		case c.received <- packet{from.from(datagram), buf[:n]}:
+		if c.deliverPacket(from, datagram) {
 			c.windowCount++
-		default:
-			c.buffers.Put(buf)
 		}
 	})
 }
 
-// deliverPacket takes a packet that came directly, or drops it if too many wait.
-func (c *packetConn) deliverPacket(from *peer, datagram []byte) {
+// deliverPacket takes a packet, or drops it if it is too large or too many wait. It is false then.
+func (c *packetConn) deliverPacket(from *peer, datagram []byte) bool {
 	if len(datagram) > maxPacketBytes {
-		return
+		return false
 	}
 	buf := c.buffers.Get().(*[maxPacketBytes]byte)
 	n := copy(buf[:], datagram)
 	select {
 	case c.received <- packet{from.from(datagram), buf[:n]}:
+		return true
 	default:
 		c.buffers.Put(buf)
+		return false
 	}
 }
 

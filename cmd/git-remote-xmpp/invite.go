@@ -94,7 +94,7 @@ func (s *setup) printInvite(ctx context.Context, std stdio, request peers.Invite
 		return err
 	}
 	secret, err := s.store.NewInvite(ctx, request)
-	if errors.Is(err, peers.ErrBadInviteRequest) || errors.Is(err, refname.ErrPattern) && !errors.Is(err, statefile.ErrCorrupt) || errors.Is(err, peers.ErrBadLabel) && !errors.Is(err, statefile.ErrCorrupt) {
+	if errors.Is(err, peers.ErrBadInviteRequest) || (errors.Is(err, refname.ErrPattern) || errors.Is(err, peers.ErrBadLabel)) && !errors.Is(err, statefile.ErrCorrupt) {
 		return usagef("invite: %v", err)
 	}
 	if err != nil {
