@@ -129,7 +129,9 @@ func TestRelayOnlyCaptured(t *testing.T) {
 	p.bob.awaitPath(t, "relayed")
 	p.exchange(t)
 	// What comes by a relay to a socket that is closed by then, a kernel answers by ICMP.
-	p.only(t, p.alice, func(f network.Flow) bool { return f.To == p.turn || f.Protocol == "icmp" && f.To.Addr() == p.turn.Addr() })
+	p.only(t, p.alice, func(f network.Flow) bool {
+		return f.To == p.turn || f.Protocol == "icmp" && f.To.Addr() == p.turn.Addr()
+	})
 	p.only(t, p.bob, func(f network.Flow) bool { return f.To.Addr() == p.turn.Addr() && f.Protocol != "tcp" })
 	relay := network.Flow{Protocol: "udp", To: p.turn}
 	if n := p.left[p.alice].Flows()[relay]; n < 1000 { // some 4 MB
