@@ -25,9 +25,9 @@ type keyPair struct {
 	pool     *x509.CertPool // just that
 }
 
-// makeKeyPair writes a key and a certificate for domain, localhost and
-// 127.0.0.1 into dir; it is valid for a day.
-func makeKeyPair(dir, domain string, f *Federation) (*keyPair, error) {
+// makeKeyPair writes a key and a certificate for domain, localhost,
+// 127.0.0.1 and more addresses into dir; it is valid for a day.
+func makeKeyPair(dir, domain string, f *Federation, more ...net.IP) (*keyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
@@ -43,7 +43,7 @@ func makeKeyPair(dir, domain string, f *Federation) (*keyPair, error) {
 		BasicConstraintsValid: true,
 		IsCA:                  f == nil,
 		DNSNames:              []string{domain},
-		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses:           append(more, net.IPv4(127, 0, 0, 1)),
 	}
 	if domain != DefaultDomain {
 		template.DNSNames = append(template.DNSNames, DefaultDomain)

@@ -2,7 +2,10 @@ package testserver
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,17 +13,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TURNServer is a running coturn: STUN and TURN over UDP and TCP (RFC 8489, RFC 8656).
+// TURNServer is a running coturn: STUN and TURN over UDP, TCP and TLS (RFC 8489, RFC 8656).
 type TURNServer struct {
-	Host   string
-	Port   int
-	Secret string // from which a client's password is made (draft-uberti-behave-turn-rest)
-	Dir    string // everything the server writes lies here
+	Host    string
+	Port    int    // of UDP and TCP
+	TLSPort int    // of TLS
+	CAFile  string // PEM, what verifies the certificate, which is for Host
+	Secret  string // from which a client's password is made (draft-uberti-behave-turn-rest)
+	Dir     string // everything the server writes lies here
 
 	place Place
 	proc  *process
@@ -66,25 +72,30 @@ func (s *TURNServer) startOnFreePort(ctx context.Context) error {
 	var err error
 	for range portTries {
 		var ports []int
-		if ports, err = freePorts(s.Host, 1); err != nil {
+		if ports, err = freePorts(s.Host, 2); err != nil {
 			return err
 		}
-		if err = s.startOn(ctx, ports[0]); !errors.Is(err, errPortTaken) {
+		if err = s.startOn(ctx, ports[0], ports[1]); !errors.Is(err, errPortTaken) {
 			return err
 		}
 	}
 	return err
 }
 
-// startOn runs the server on a port and returns when it answers there.
-func (s *TURNServer) startOn(ctx context.Context, port int) error {
-	s.Port = port
+// startOn runs the server on ports and returns when it answers there.
+func (s *TURNServer) startOn(ctx context.Context, port, tlsPort int) error {
+	s.Port, s.TLSPort = port, tlsPort
 	path, err := findProgram("turnserver")
 	if err != nil {
 		return err
 	}
+	pair, err := makeKeyPair(s.Dir, DefaultDomain, nil, net.ParseIP(s.Host))
+	if err != nil {
+		return err
+	}
+	s.CAFile = pair.caFile
 	config := filepath.Join(s.Dir, "turnserver.conf")
-	if err := os.WriteFile(config, []byte(s.config()), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(s.config(pair)), 0o600); err != nil {
 		return err
 	}
 	logged := size(s.logFile())
@@ -97,13 +108,21 @@ func (s *TURNServer) startOn(ctx context.Context, port int) error {
 }
 
 // config is the configuration file (turnserver(1)).
-func (s *TURNServer) config() string {
+func (s *TURNServer) config(pair *keyPair) string {
 	return strings.Join([]string{
-		"listening-ip=" + s.Host, "relay-ip=" + s.Host, fmt.Sprintf("listening-port=%d", s.Port), "realm=localhost",
-		"use-auth-secret", "static-auth-secret=" + s.Secret, "no-tls", "no-dtls", "no-cli", "fingerprint", "no-rfc5780",
+		"listening-ip=" + s.Host, "relay-ip=" + s.Host, fmt.Sprintf("listening-port=%d", s.Port), fmt.Sprintf("tls-listening-port=%d", s.TLSPort), "realm=localhost",
+		"cert=" + pair.certFile, "pkey=" + pair.keyFile, "use-auth-secret", "static-auth-secret=" + s.Secret, "no-dtls", "no-cli", "fingerprint", "no-rfc5780",
 		"allow-loopback-peers", "log-file=stdout", "no-stdout-log=false", "simple-log",
 		"pidfile=" + filepath.Join(s.Dir, "pid"), "userdb=" + filepath.Join(s.Dir, "db"), "",
 	}, "\n")
+}
+
+// Credentials are a client's, good for an hour.
+func (s *TURNServer) Credentials() (user, password string) {
+	user = strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
+	mac := hmac.New(sha1.New, []byte(s.Secret))
+	mac.Write([]byte(user))
+	return user, base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // awaitUp returns nil when the server answers a client.
