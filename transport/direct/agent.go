@@ -3,6 +3,7 @@ package direct
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -26,12 +27,13 @@ func newAgent(l *Link, servers []Server) (*ice.Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	machine.relays = relayAddrs(servers)
 	types := []ice.CandidateType{ice.CandidateTypeHost, ice.CandidateTypeServerReflexive, ice.CandidateTypeRelay}
 	if l.cfg.RelayOnly {
 		types = []ice.CandidateType{ice.CandidateTypeRelay}
 	}
 	options := []ice.AgentOption{
-		ice.WithNet(machine), ice.WithUrls(urls(servers)), ice.WithCandidateTypes(types),
+		ice.WithNet(machine), ice.WithUrls(urls(servers)), ice.WithCandidateTypes(types), ice.WithProxyDialer(newRelayDialer(servers, l.cfg.RootCAs)),
 		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
 		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled), ice.WithLoggerFactory(loggers{l.cfg.Log}),
 		ice.WithCheckInterval(checkInterval), ice.WithSTUNGatherTimeout(stunTimeout), ice.WithMaxBindingRequests(maxChecks),
@@ -53,6 +55,7 @@ type machine struct {
 	*stdnet.Net
 	listen     func(network string, addr *net.UDPAddr) (Socket, error)
 	interfaces []*transport.Interface
+	relays     map[netip.AddrPort]bool // TURN servers over UDP
 }
 
 func newMachine(listen func(string, *net.UDPAddr) (Socket, error)) (*machine, error) {

@@ -8,6 +8,7 @@ package direct
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -46,6 +47,8 @@ type Config struct {
 	Loopback    bool // the peer may be on this machine
 	// Servers are asked before each try.
 	Servers func(ctx context.Context) []Server
+	// RootCAs are whom the certificate of a TURN server over TLS must be signed by; nil: the system's.
+	RootCAs *x509.CertPool
 	// Receive takes a packet that came. It must not block, nor keep the packet.
 	Receive func(packet []byte)
 	// Changed is told that there is a path now, or none. It must not block.
