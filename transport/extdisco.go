@@ -103,7 +103,9 @@ func (e *Endpoint) servers(ctx context.Context) []direct.Server {
 // usable are the services that we can use, and until when.
 func usable(list []externalService, now time.Time) (servers []direct.Server, until time.Time) {
 	until = now.Add(servicesFor)
-	for _, s := range list[:min(len(list), maxServices)] {
+	list = list[:min(len(list), maxServices)]
+	for _, s := range list {
+		s = s.completed(list)
 		server, ok := s.server()
 		if !ok {
 			continue
@@ -123,6 +125,20 @@ func usable(list []externalService, now time.Time) (servers []direct.Server, unt
 		until = now.Add(noServicesFor)
 	}
 	return servers, until
+}
+
+// completed is a TURN service over TLS with the credentials that the same host's other one has, if it has none of its own: Prosody's mod_turn_external leaves them out.
+func (s externalService) completed(list []externalService) externalService {
+	if s.Type != "turns" || s.Username != "" || s.Password != "" {
+		return s
+	}
+	for _, other := range list {
+		if other.Type == "turn" && other.Host == s.Host {
+			s.Username, s.Password, s.Expires = other.Username, other.Password, other.Expires
+			break
+		}
+	}
+	return s
 }
 
 // server checks a service.

@@ -20,6 +20,7 @@ func TestServices(t *testing.T) {
 		<service type='turns' host='turn.example.org' username='u' password='p'/>
 		<service type='turn' host='old.example.org' username='u' password='p' expires='2024-01-01T12:00:00Z'/>
 		<service type='turn' host='odd.example.org' username='u' password='p' expires='tomorrow'/>
+		<service type='turns' host='turn.example.org' port='443'/><service type='turns' host='bare.example.org'/>
 		<service type='stun' host=''/><service type='stun' host='a' port='0'/><service type='stun' host='a' port='65536'/>
 		<service type='stun' host='a' transport='sctp'/><service type='ftp' host='a'/><service type='stun' host='a&#10;b'/>
 		<other/><service xmlns='urn:other' type='stun' host='a'/>
@@ -32,6 +33,8 @@ func TestServices(t *testing.T) {
 		{Host: "192.0.2.1", Port: 3479},
 		{Host: "turn.example.org", Port: 3478, TURN: true, TCP: true, Username: "u", Password: "p"},
 		{Host: "turn.example.org", Port: 5349, TURN: true, TLS: true, TCP: true, Username: "u", Password: "p"},
+		{Host: "turn.example.org", Port: 443, TURN: true, TLS: true, TCP: true, Username: "u", Password: "p"},
+		{Host: "bare.example.org", Port: 5349, TURN: true, TLS: true, TCP: true},
 	}
 	if !slices.Equal(got, want) || !until.Equal(now.Add(29*time.Minute)) {
 		t.Errorf("%+v until %v, want %+v", got, until, want)

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,8 @@ type Direct struct {
 	RelayOnly bool
 	// Servers are STUN and TURN servers besides those that our XMPP server names.
 	Servers []direct.Server
+	// RootCAs are whom the certificate of a TURN server must be signed by; nil: the system's.
+	RootCAs *x509.CertPool
 
 	listen func(network string, addr *net.UDPAddr) (direct.Socket, error) // nil: the system's sockets
 }
@@ -164,7 +167,7 @@ func (c *Conn) link(ctx context.Context, in io.Reader, out io.Writer) error {
 	e, p := c.endpoint, c.peer
 	l := direct.New(direct.Config{
 		Controlling: c.way.dialed, RelayOnly: e.cfg.Direct.RelayOnly, Loopback: e.session.loopback.Load(),
-		Servers: e.servers,
+		Servers: e.servers, RootCAs: e.cfg.Direct.RootCAs,
 		Receive: func(packet []byte) { e.packets.deliverPacket(p, packet) },
 		Listen:  e.cfg.Direct.listen,
 		Changed: c.rerouted, Log: e.cfg.Log,

@@ -123,18 +123,31 @@ func (s *setup) transportConfig(ctx context.Context, resource string) (transport
 	if cfg.Server = s.settings.Server.HostPort; s.settings.Server.DirectTLS {
 		cfg.Server = "tls://" + cfg.Server
 	}
-	if s.settings.CAFile != "" {
-		pem, err := os.ReadFile(s.settings.CAFile)
-		if err != nil {
-			return cfg, &usageError{fmt.Sprintf("xmpp.sslCAInfo: %v", err)}
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return cfg, usagef("xmpp.sslCAInfo: no certificate in %s", s.settings.CAFile)
-		}
-	}
 	cfg.Direct, cfg.InbandLimit = s.direct(ctx), s.settings.InbandLimit
-	return cfg, nil
+	return cfg, s.trust(&cfg)
+}
+
+// trust has the certificates of xmpp.sslCAInfo count: for the XMPP server no others, for a TURN server, which may be somebody else's, those of the system, too.
+func (s *setup) trust(cfg *transport.Config) error {
+	if s.settings.CAFile == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(s.settings.CAFile)
+	if err != nil {
+		return &usageError{fmt.Sprintf("xmpp.sslCAInfo: %v", err)}
+	}
+	cfg.RootCAs = x509.NewCertPool()
+	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+		return usagef("xmpp.sslCAInfo: no certificate in %s", s.settings.CAFile)
+	}
+	if cfg.Direct == nil {
+		return nil
+	}
+	if cfg.Direct.RootCAs, err = x509.SystemCertPool(); err != nil { // there is none
+		cfg.Direct.RootCAs = x509.NewCertPool()
+	}
+	cfg.Direct.RootCAs.AppendCertsFromPEM(pem)
+	return nil
 }
 
 // start logs in and tells git's credential helpers whether the password was right.

@@ -46,6 +46,8 @@ type Options struct {
 	HostilePercent int
 	// TURN is a server that clients are told of, with passwords for an hour (XEP-0215). Only Prosody can do that here.
 	TURN *TURNServer
+	// TURNOver is what that server is named for besides UDP: "tcp" or "tls".
+	TURNOver string
 	// Proxy offers SOCKS5 bytestreams through the server (XEP-0065). Only Prosody does that here.
 	Proxy bool
 	Place

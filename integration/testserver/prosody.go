@@ -41,6 +41,9 @@ hostile_percent = {{.HostilePercent}}
 turn_external_port = {{.Port}}
 turn_external_secret = {{printf "%q" .Secret}}
 turn_external_ttl = 3600
+{{if eq $.TURNOver "tcp"}}turn_external_tcp = true
+{{else if eq $.TURNOver "tls"}}turn_external_tls_port = {{.TLSPort}}
+{{end -}}
 {{end -}}
 {{with .ProxyPort}}proxy65_ports = { {{.}} }
 {{end -}}
@@ -95,7 +98,7 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit, "Disable": s.opts.DisableMechanisms,
 		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile, "CA": s.pair.caFile},
 		"Domain": s.Domain, "Names": names, "ServerPort": serverPort, "HostilePercent": s.opts.HostilePercent,
-		"TURN": s.opts.TURN, "ProxyPort": proxyPort,
+		"TURN": s.opts.TURN, "TURNOver": s.opts.TURNOver, "ProxyPort": proxyPort,
 	})
 	if err != nil {
 		return err
