@@ -20,21 +20,41 @@ type watchedPair struct {
 	xmpp, turn    netip.AddrPort
 }
 
-func newWatchedPair(t *testing.T, alices, bobs string) *watchedPair {
+// watchedOptions say how a watchedPair differs.
+type watchedOptions struct {
+	alices, bobs string // xmpp.directPath
+	rules        string // of Alice's router
+	turnOver     string // what the relay is named for besides UDP
+	noTURN       bool   // the server doesn't name the relay
+	prepare      func(p *watchedPair, turn *testserver.TURNServer)
+}
+
+func newWatchedPair(t *testing.T, o watchedOptions) *watchedPair {
 	t.Helper()
 	i := network.NewInternet(t)
 	place := testserver.Place{Host: i.Addr.String(), Enter: i.Do}
 	turn := testserver.NewTURN(t, place)
-	s := testserver.New(t, testserver.Prosody, testserver.Options{Place: place, TURN: turn, Proxy: true})
+	options := testserver.Options{Place: place, TURN: turn, TURNOver: o.turnOver, Proxy: o.rules == ""}
+	if o.noTURN {
+		options.TURN = nil
+	}
+	s := testserver.New(t, testserver.Prosody, options)
 	p := &watchedPair{
 		alice: newHome(t, s, "Alice", "alice"), bob: newHome(t, s, "Bob", "bob"), serves: map[*home]*daemon{}, at: map[*home]*network.Host{}, left: map[*home]*network.Capture{},
 		xmpp: netip.MustParseAddrPort(s.Addr), turn: netip.AddrPortFrom(i.Addr, uint16(turn.Port)),
 	}
 	p.served, p.clone = p.bob.newRepo("proj"), filepath.Join(p.alice.dir, "clone")
-	for h, setting := range map[*home]string{p.alice: alices, p.bob: bobs} {
+	for h, setting := range map[*home]string{p.alice: o.alices, p.bob: o.bobs} {
 		h.git(h.dir, "config", "--global", "xmpp.directPath", setting)
-		p.at[h] = i.Site(network.SiteOptions{NAT: network.ConeNAT}).NewHost()
+		site := network.SiteOptions{NAT: network.ConeNAT}
+		if h == p.alice {
+			site.Rules = o.rules
+		}
+		p.at[h] = i.Site(site).NewHost()
 		p.left[h] = p.at[h].Capture()
+	}
+	if o.prepare != nil {
+		o.prepare(p, turn)
 	}
 	hers := p.alice.newRepo("hers")
 	var invite string
@@ -97,7 +117,7 @@ func TestDirectPathNeverCaptured(t *testing.T) {
 	for _, c := range []struct{ alices, bobs string }{{"never", "auto"}, {"auto", "never"}, {"auto", "auto"}} {
 		t.Run(c.alices+" "+c.bobs, func(t *testing.T) {
 			t.Parallel()
-			p := newWatchedPair(t, c.alices, c.bobs)
+			p := newWatchedPair(t, watchedOptions{alices: c.alices, bobs: c.bobs})
 			p.exchange(t)
 			for _, h := range []*home{p.alice, p.bob} {
 				if c.alices == c.bobs {
@@ -123,7 +143,7 @@ func udpTo(flows map[network.Flow]int, to func(netip.AddrPort) bool) (packets in
 // Who has packets relayed only sends to the TURN server, and the peer has no address of theirs to send to; nor do packets come back from the peer itself.
 func TestRelayOnlyCaptured(t *testing.T) {
 	t.Parallel()
-	p := newWatchedPair(t, "relay", "auto")
+	p := newWatchedPair(t, watchedOptions{alices: "relay", bobs: "auto"})
 	p.at[p.alice].Do(func() { p.alice.git(p.clone, "ls-remote", "origin") })
 	p.alice.awaitPath(t, "relayed")
 	p.bob.awaitPath(t, "relayed")
