@@ -12,7 +12,7 @@ import (
 const (
 	// maxICEServers is how many servers xmpp.iceServers may name.
 	maxICEServers = 8
-	iceWant       = "a list of stun:host[:port] and turn:user@host[:port][?transport=tcp]"
+	iceWant       = "a list of stun:host[:port], turn:user@host[:port][?transport=tcp] and turns:user@host[:port]"
 
 	icePort, iceTLSPort = 3478, 5349
 )
