@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"mellium.im/xmpp/jid"
@@ -163,6 +164,17 @@ func (r *receiver) undelivered(from string, err *stanzaError) {
 	if p := r.book.sender(from); p != nil {
 		text := err.String()
 		p.bounced.Store(&text)
+		r.slowDown(p, err)
+	}
+}
+
+// slowDown has less sent to a peer for which a server, or the peer itself, says that it is too much. Others aren't slowed down by that: who said it isn't known.
+func (r *receiver) slowDown(p *peer, err *stanzaError) {
+	if !tooFast(err.condition()) {
+		return
+	}
+	if limit := p.limit.lower(time.Now()); limit > 0 {
+		r.cfg.Log.Info("a peer is sent less", "peer", p.full, "bytesPerSecond", limit, "why", err.String())
 	}
 }
 

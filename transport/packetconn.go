@@ -100,6 +100,11 @@ func (c *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if err := c.out.packet(p, b); err != nil {
 		return 0, err
 	}
+	if now := time.Now(); len(b) < minPacketBytes { // which nobody needs to wait for
+		p.limit.pay(len(b), now)
+	} else {
+		p.limit.wait(c.done, len(b), now)
+	}
 	return len(b), nil
 }
 

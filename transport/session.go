@@ -17,6 +17,8 @@ const (
 	// writeTimeout is how long one write of at most maxMessageBytes may take: servers that limit
 	// bytes stop reading for many seconds.
 	writeTimeout = 90 * time.Second
+	// lastWordWithin is how long it is read on after a write has failed.
+	lastWordWithin = 500 * time.Millisecond
 	// closeTimeout is how long the last packets and stanzas have to be written.
 	closeTimeout = 2 * time.Second
 
@@ -53,6 +55,7 @@ type session struct {
 	err   error                 // why; after ended
 	heard moment                // when something came in last
 	why   atomic.Pointer[error] // there was no link last time
+	limit rateLimit             // of what is written, all links together
 
 	mu     sync.Mutex
 	lastID uint64
@@ -84,7 +87,7 @@ func startSession(ctx context.Context, cfg *Config, h handler) (*session, error)
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended, end := context.WithCancel(context.Background())
-	s := &session{cfg: cfg, out: newOutbox(), handler: h, stop: stop, ended: ended, asked: make(map[string]*question)}
+	s := &session{cfg: cfg, out: newOutbox(), handler: h, stop: stop, ended: ended, asked: make(map[string]*question), limit: rateLimit{most: cfg.InbandLimit}}
 	s.self.Store(&first.self)
 	s.out.link(true)
 	go func() {
@@ -122,14 +125,25 @@ func (s *session) supervise(ctx context.Context, l *link) error {
 			wait = minBackoff
 		}
 		wait = max(wait, waitAfter(err))
-		if isStreamError(err, "policy-violation") && !s.out.onlySmall() { // smaller messages aren't what it wants
+		switch {
+		case isStreamError(err, "resource-constraint"):
+			s.slowDown(err)
+		case isStreamError(err, "policy-violation") && !s.out.onlySmall(): // smaller messages aren't what it wants
 			wait = max(wait, busyBackoff)
+			s.slowDown(err)
 		}
 		if l, wait, err = s.relogin(ctx, wait, redirect(err)); err != nil {
 			return err
 		}
 		s.self.Store(&l.self)
 		s.out.link(true)
+	}
+}
+
+// slowDown lowers the rate at which we write, from now on and so from the next login on.
+func (s *session) slowDown(why error) {
+	if limit := s.limit.lower(time.Now()); limit > 0 {
+		s.cfg.Log.Info("the xmpp server is sent less", "bytesPerSecond", limit, "why", why)
 	}
 }
 
@@ -217,7 +231,6 @@ var errClosed = errors.New("session closed")
 // write is the only writer of a link. At the end of the session it says goodbye.
 func (s *session) write(ctx context.Context, l *link) error {
 	var pad padder
-	limit := rateLimit{bytesPerSecond: s.cfg.InbandLimit}
 	record := make([]byte, 0, maxMessageBytes)
 	for {
 		record = s.out.take(ctx, record)
@@ -227,11 +240,15 @@ func (s *session) write(ctx context.Context, l *link) error {
 		start := time.Now()
 		_ = l.conn.SetWriteDeadline(start.Add(writeTimeout)) // fails only on a closed connection, as the write does
 		if _, err := l.conn.Write(pad.pad(record, start)); err != nil {
+			select { // the server may have said why, which the reader finds
+			case <-ctx.Done():
+			case <-time.After(lastWordWithin):
+			}
 			return err
 		}
 		now := time.Now()
 		pad.wrote(now.Sub(start), now)
-		if !limit.wait(ctx, len(record), now) {
+		if !s.limit.wait(ctx.Done(), len(record), now) {
 			break
 		}
 	}

@@ -43,6 +43,7 @@ type peer struct {
 	lastSent time.Time
 	lastFull time.Time // when the last full packet was queued
 
+	limit   rateLimit // of what goes through servers, after one that is not ours has complained
 	routes  routes
 	direct  *directAddr
 	flight  flight

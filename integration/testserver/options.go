@@ -41,6 +41,10 @@ type Options struct {
 	// BurstBytes is what ejabberd lets through at full speed before the limit
 	// holds. Prosody has no such setting.
 	BurstBytes int
+	// StrictBytes of text in messages of type headline per second are what Prosody takes from a session, 0 is no limit. What happens with more is Beyond:
+	// "bounce", they are answered with a resource-constraint, or the condition of a stream error that ends the session.
+	StrictBytes int
+	Beyond      string
 	// HostilePercent of the messages of type headline each are lost, repeated,
 	// delayed and put out of order.
 	HostilePercent int

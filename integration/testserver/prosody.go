@@ -37,6 +37,8 @@ authentication = "internal_hashed"
 ssl = { key = {{printf "%q" .Pair.Key}}, certificate = {{printf "%q" .Pair.Cert}}, cafile = {{printf "%q" .Pair.CA}} }
 plugin_paths = { {{printf "%q" .Dir}} }
 hostile_percent = {{.HostilePercent}}
+strict_bytes = {{.StrictBytes}}
+strict_beyond = {{printf "%q" .Beyond}}
 {{with .TURN}}turn_external_host = {{printf "%q" .Host}}
 turn_external_port = {{.Port}}
 turn_external_secret = {{printf "%q" .Secret}}
@@ -52,7 +54,7 @@ s2s_secure_auth = true
 {{end -}}
 modules_enabled = {
 	"roster", "saslauth", "tls", "disco", "ping", "smacks", "carbons", "posix", "offline", "blocklist",
-	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}} {{with .HostilePercent}}"hostile",{{end}} {{with .TURN}}"turn_external",{{end}}
+	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}} {{with .HostilePercent}}"hostile",{{end}} {{with .StrictBytes}}"strict",{{end}} {{with .TURN}}"turn_external",{{end}}
 }
 {{if not .Names}}modules_disabled = { "s2s" }
 {{end -}}
@@ -65,7 +67,7 @@ Component {{printf "proxy.%s" .Domain | printf "%q"}} "proxy65"
 
 // prosodyModules are modules of Prosody's that only tests need.
 //
-//go:embed mod_names.lua mod_hostile.lua
+//go:embed mod_names.lua mod_hostile.lua mod_strict.lua
 var prosodyModules embed.FS
 
 // StartProsody starts Prosody with smacks, carbons, offline storage and the
@@ -98,6 +100,7 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit, "Disable": s.opts.DisableMechanisms,
 		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile, "CA": s.pair.caFile},
 		"Domain": s.Domain, "Names": names, "ServerPort": serverPort, "HostilePercent": s.opts.HostilePercent,
+		"StrictBytes": s.opts.StrictBytes, "Beyond": s.opts.Beyond,
 		"TURN": s.opts.TURN, "TURNOver": s.opts.TURNOver, "ProxyPort": proxyPort,
 	})
 	if err != nil {
