@@ -63,6 +63,9 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 			d.notes = std.err
 		}
 		stream, err := d.dial(ctx, service, failure)
+		if err == nil && d.session != nil {
+			note.use(d.session)
+		}
 		if err == nil && local != nil { // a repository gets its UUID when it is needed, not by a failed attempt
 			h.Open.Client, err = local.UUID(ctx)
 		}

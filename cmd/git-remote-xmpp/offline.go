@@ -6,19 +6,34 @@ import (
 	"sync"
 	"time"
 
+	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
 )
 
 // offlineAfter is how long a peer may be offline in a transfer until the user is told.
 const offlineAfter = 5 * time.Second
 
-// An offlineNote tells why nothing moves: the peer went offline, and has its time to be back.
+// An offlineNote tells why nothing moves: the peer went offline, and has its time to be back. While packets go directly to who is gone from the servers, nothing is told.
 type offlineNote struct {
 	out io.Writer
 
 	mu     sync.Mutex
 	away   map[string]*away // by full JID
+	used   connection       // nil before there is one
 	closed bool
+}
+
+// A connection is one to a peer, as far as its path goes.
+type connection interface {
+	Peer() jid.JID
+	Path() transport.Path
+}
+
+// use says which connection is used from now on.
+func (n *offlineNote) use(c connection) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.used = c
 }
 
 type away struct {
@@ -50,7 +65,12 @@ func (n *offlineNote) presence(peer jid.JID, available bool) {
 func (n *offlineNote) tell(full string, peer jid.JID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if a := n.away[full]; a != nil {
+	a := n.away[full]
+	switch {
+	case a == nil:
+	case n.used != nil && n.used.Peer().String() == full && n.used.Path().Direct:
+		a.timer.Reset(offlineAfter) // it may be gone for good, or its path
+	default:
 		a.told = true
 		fmt.Fprintf(n.out, "waiting: %s went offline, and may come back (see xmpp.timeout)\n", peer)
 	}
