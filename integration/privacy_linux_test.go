@@ -15,6 +15,7 @@ type watchedPair struct {
 	alice, bob    *home
 	served, clone string
 	serves        map[*home]*daemon
+	site          map[*home]*network.Site
 	at            map[*home]*network.Host
 	left          map[*home]*network.Capture
 	xmpp, turn    netip.AddrPort
@@ -40,7 +41,7 @@ func newWatchedPair(t *testing.T, o watchedOptions) *watchedPair {
 	}
 	s := testserver.New(t, testserver.Prosody, options)
 	p := &watchedPair{
-		alice: newHome(t, s, "Alice", "alice"), bob: newHome(t, s, "Bob", "bob"), serves: map[*home]*daemon{}, at: map[*home]*network.Host{}, left: map[*home]*network.Capture{},
+		alice: newHome(t, s, "Alice", "alice"), bob: newHome(t, s, "Bob", "bob"), serves: map[*home]*daemon{}, site: map[*home]*network.Site{}, at: map[*home]*network.Host{}, left: map[*home]*network.Capture{},
 		xmpp: netip.MustParseAddrPort(s.Addr), turn: netip.AddrPortFrom(i.Addr, uint16(turn.Port)),
 	}
 	p.served, p.clone = p.bob.newRepo("proj"), filepath.Join(p.alice.dir, "clone")
@@ -50,7 +51,8 @@ func newWatchedPair(t *testing.T, o watchedOptions) *watchedPair {
 		if h == p.alice {
 			site.Rules = o.rules
 		}
-		p.at[h] = i.Site(site).NewHost()
+		p.site[h] = i.Site(site)
+		p.at[h] = p.site[h].NewHost()
 		p.left[h] = p.at[h].Capture()
 	}
 	if o.prepare != nil {
