@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
-	"strings"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -55,17 +55,23 @@ func startLines(t *testing.T, cmd *exec.Cmd) <-chan string {
 // awaitLine reads lines until one holds the text.
 func awaitLine(t *testing.T, lines <-chan string, text string) {
 	t.Helper()
+	awaitMatch(t, lines, regexp.MustCompile(regexp.QuoteMeta(text)))
+}
+
+// awaitMatch reads lines until one matches.
+func awaitMatch(t *testing.T, lines <-chan string, wanted *regexp.Regexp) string {
+	t.Helper()
 	for end := time.After(deadline); ; {
 		select {
 		case line, ok := <-lines:
 			if !ok {
-				t.Fatalf("the command ended without saying %q", text)
+				t.Fatalf("the command ended without saying %q", wanted)
 			}
-			if strings.Contains(line, text) {
-				return
+			if wanted.MatchString(line) {
+				return line
 			}
 		case <-end:
-			t.Fatalf("waited in vain for %q", text)
+			t.Fatalf("waited in vain for %q", wanted)
 		}
 	}
 }

@@ -19,6 +19,7 @@ const (
 	MaxTips            = 256  // tips in a CanPush, refs in a PushRequest
 	MaxRefBytes        = 1024 // the name of a ref
 	inviteBytes        = 16
+	maxSizeBytes       = 1 << 50 // of a repository
 )
 
 func (m *Hello) check() error {
@@ -51,6 +52,9 @@ func (m *Open) check() error {
 func (m *Accept) check() error {
 	if !IsUUID(m.Repository) {
 		return errors.New("repository: not a uuid")
+	}
+	if m.Size > maxSizeBytes {
+		return errors.New("repository: too large")
 	}
 	return checkRepository(m.Name)
 }

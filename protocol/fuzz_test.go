@@ -85,7 +85,7 @@ func FuzzAppend(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c string, raw []byte, n uint32, size uint64) {
 		for _, m := range []protocol.Message{
 			&protocol.Hello{Major: protocol.Major, Minor: n, Software: a, Label: b, Resource: c, Invite: raw, Granted: b, Vouches: []protocol.Vouch{{Key: raw, Resource: a, Label: c}}},
-			&protocol.Open{Service: protocol.Service(c), Repository: a, Client: b, GitProtocol: n}, &protocol.Accept{Repository: b, Name: a}, &protocol.Queued{Before: n},
+			&protocol.Open{Service: protocol.Service(c), Repository: a, Client: b, GitProtocol: n}, &protocol.Accept{Repository: b, Name: a, Size: size}, &protocol.Queued{Before: n},
 			&protocol.Refuse{Code: protocol.Code(n), Text: a, Names: []string{b, c}}, &protocol.Done{Status: n, Code: protocol.Code(size)},
 			&protocol.CanPush{From: a, To: b, Tips: [][]byte{raw}, Refs: []string{c}}, &protocol.PushRequest{From: a, To: b, Refs: []string{c}},
 			&protocol.StartingPush{From: a, To: b}, &protocol.NothingNeeded{From: a, To: b}, &protocol.Announce{From: b, Repository: a}, &protocol.Announced{From: a, To: b},

@@ -42,6 +42,8 @@ type Accept struct {
 	Name       string `cbor:"2,keyasint"`
 	// Direct is set if pushes have plain git's semantics: no fallback refs.
 	Direct bool `cbor:"3,keyasint,omitempty"`
+	// Size is about how many bytes a clone gets, for upload-pack; 0 if that isn't known.
+	Size uint64 `cbor:"4,keyasint,omitempty"`
 }
 
 // Queued answers an [Open] that has to wait. It may come several times.

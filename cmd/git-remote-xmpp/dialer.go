@@ -36,9 +36,8 @@ type dialer struct {
 	endpoint *transport.Endpoint
 	session  *client.Session
 	presence func(peer jid.JID, available bool) // is told of peers' on a login of our own; may be nil
-	notes    io.Writer                          // gets lines for the user; may be nil
 	noting   sync.WaitGroup
-	stopNote context.CancelFunc // of the session; nil without one
+	stopNote context.CancelFunc // of the connection; nil without one
 }
 
 // dial opens a stream to the first of the peers behind the address that is there; told why that one didn't accept, to the next.
@@ -155,12 +154,6 @@ func (d *dialer) dialAlone(ctx context.Context, service protocol.Service) (tunne
 			d.log.Warn("invite left in the remote's url", "err", err)
 		}
 	}
-	if d.notes != nil {
-		noting, stop := context.WithCancel(context.WithoutCancel(ctx)) // which ends with the dialling
-		session := d.session
-		d.stopNote = stop
-		d.noting.Go(func() { noteInband(noting, session, d.notes) })
-	}
 	return d.session.Open(ctx)
 }
 
@@ -179,6 +172,24 @@ func (d *dialer) noteClone(ctx context.Context, accept *protocol.Accept, client 
 	if err := d.store.NoteWent(ctx, d.target.Key, d.settings.Account.String(), accept.Repository, client); err != nil {
 		d.log.Warn("clone not noted", "err", err)
 	}
+}
+
+// note has the user told if much goes through the server, as long as there is this connection.
+func (d *dialer) note(ctx context.Context, n *inbandNote) {
+	ctx, d.stopNote = context.WithCancel(ctx)
+	n.path, n.direct, n.limit = d.path, d.settings.DirectPath != config.UseNever, d.settings.InbandLimit
+	d.noting.Go(func() { n.run(ctx) })
+}
+
+// path is how packets go now, if that is known.
+func (d *dialer) path() (path transport.Path, ok bool) {
+	switch {
+	case d.session != nil:
+		return d.session.Path(), true
+	case d.agent != nil && d.agent.Path() != nil:
+		return *d.agent.Path(), true
+	}
+	return path, false
 }
 
 // choice says which peer was chosen, if there was a choice.
@@ -220,14 +231,14 @@ func (d *dialer) close() {
 
 // hangUp ends the connection to a peer, if there is one.
 func (d *dialer) hangUp() {
-	if d.agent != nil {
-		d.agent.Close()
-		d.agent = nil
-	}
 	if d.stopNote != nil {
 		d.stopNote()
 		d.noting.Wait()
 		d.stopNote = nil
+	}
+	if d.agent != nil {
+		d.agent.Close()
+		d.agent = nil
 	}
 	if d.session != nil {
 		d.session.Close()

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"fmt"
 
-	"git-remote-xmpp/internal/agent"
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/serve"
@@ -52,26 +50,13 @@ func (s *setup) mayKnowUs(key ed25519.PublicKey) bool {
 	return peer.Pinned
 }
 
-// way is a line that says how packets go, for git's -v; empty if that can't be found out.
-func (d *dialer) way(ctx context.Context) string {
-	var c serve.Connection
-	switch {
-	case d.session != nil:
-		c.SetPath(d.session.Path())
-	case d.agent != nil:
-		document, err := agent.Status(ctx, d.dirs.Runtime)
-		var view statusView
-		if err != nil || json.Unmarshal(document, &view) != nil {
-			return ""
-		}
-		for _, other := range view.Connections {
-			if other.Direction == serve.Outgoing && other.Key == d.target.Key.String() {
-				c = other
-			}
-		}
-	}
-	if c.Path == "" {
+// way is a line that says how packets go, for git's -v; empty if that isn't known.
+func (d *dialer) way() string {
+	path, ok := d.path()
+	if !ok {
 		return ""
 	}
+	var c serve.Connection
+	c.SetPath(path)
 	return fmt.Sprintf("packets go %s\n", pathText(c))
 }

@@ -52,16 +52,19 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	defer note.close()
 	d := &dialer{setup: s, remote: remote, remoteName: remoteName, url: url, presence: note.presence}
 	defer d.close()
+	var m meter
+	h.Watch = m.see
 	h.Accepted = func(ctx context.Context, accept *protocol.Accept) {
+		if !h.Quiet() {
+			d.note(ctx, &inbandNote{seen: m.seen, out: std.err, estimate: func(ctx context.Context) (int64, error) { return m.estimate(ctx, local, accept) }})
+		}
 		fmt.Fprint(std.err, d.choice())
 		d.accepted(ctx, accept)
 		d.noteClone(ctx, accept, h.Open.Client)
 	}
 	wantsDirect := s.settings.DirectPath != config.UseNever // who doesn't needn't be told how packets go
 	h.Dial = func(ctx context.Context, service protocol.Service, failure error) (tunnel.Stream, error) {
-		if !h.Quiet() && wantsDirect {
-			d.notes = std.err
-		}
+		m.begin(service)
 		stream, err := d.dial(ctx, service, failure)
 		if err == nil && d.session != nil {
 			note.use(d.session)
@@ -73,7 +76,7 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	}
 	err = h.Run(ctx)
 	if h.Verbose() && wantsDirect && err == nil {
-		fmt.Fprint(std.err, d.way(ctx))
+		fmt.Fprint(std.err, d.way())
 	}
 	return err
 }

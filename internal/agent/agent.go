@@ -13,11 +13,12 @@ import (
 	"time"
 
 	"git-remote-xmpp/protocol"
+	"git-remote-xmpp/transport"
 )
 
 const (
 	// version is that of the frames. Both ends are the same program, of two releases at worst: no version but this is understood.
-	version = 2
+	version = 3
 	// maxClients is how many processes an agent works for at once.
 	maxClients = 64
 	// maxDataBytes is the most that a frame carries: a frame of protocol's fits.
@@ -36,6 +37,8 @@ const (
 	openTimeout = 3 * time.Minute
 	// writeTimeout is how long a client waits for the agent to take a frame, for which there is room.
 	writeTimeout = 10 * time.Second
+	// pathEvery is how often the agent looks whether packets still go as they did.
+	pathEvery = 250 * time.Millisecond
 	// finishGrace is how long streams may go on when the agent stops, lastWords how long it takes at most to tell clients so.
 	finishGrace = 2 * time.Second
 	lastWords   = time.Second
@@ -50,6 +53,8 @@ type Stream interface {
 	Cancel(code protocol.Code)
 	// Close gives up what is left of the stream. Nothing is called after it.
 	Close()
+	// Path says how its packets go now.
+	Path() transport.Path
 }
 
 // ErrDeclined says that there is no agent, or that it won't do, for a reason that has nothing to do with the peer. No stream was opened.

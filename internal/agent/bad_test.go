@@ -41,7 +41,7 @@ func TestDeclined(t *testing.T) {
 
 // What a client may not send ends its connection, and nothing is opened for it, or its stream is cancelled.
 func TestBadClient(t *testing.T) {
-	good := string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`))
+	good := string(frame(1, `{"version":3,"login":"alice","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`))
 	for name, bytes := range map[string]string{
 		"nothing":            "",
 		"half a frame":       "\x01\x00\x00\x09{",
@@ -50,12 +50,12 @@ func TestBadClient(t *testing.T) {
 		"data at once":       string(frame(6, "x")),
 		"no json":            string(frame(1, "x")),
 		"another version":    string(frame(1, `{"version":1}`)),
-		"another login":      string(frame(1, `{"version":2,"login":"bob","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`)),
-		"full address":       string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost/x","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`)),
-		"no timeout":         string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`)),
-		"no key":             string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost","timeout":60000}`)),
-		"endless timeout":    string(frame(1, `{"version":2,"login":"alice","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":9223372036854775807}`)),
-		"no address":         string(frame(1, `{"version":2,"login":"alice","to":"\n@@","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`)),
+		"another login":      string(frame(1, `{"version":3,"login":"bob","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`)),
+		"full address":       string(frame(1, `{"version":3,"login":"alice","to":"bob@localhost/x","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`)),
+		"no timeout":         string(frame(1, `{"version":3,"login":"alice","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`)),
+		"no key":             string(frame(1, `{"version":3,"login":"alice","to":"bob@localhost","timeout":60000}`)),
+		"endless timeout":    string(frame(1, `{"version":3,"login":"alice","to":"bob@localhost","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":9223372036854775807}`)),
+		"no address":         string(frame(1, `{"version":3,"login":"alice","to":"\n@@","key":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","timeout":60000}`)),
 		"request twice":      good + good,
 		"data too large":     good + "\x06\x01\x00\x00",
 		"data after the end": good + string(frame(7, "")) + string(frame(6, "x")),
@@ -112,6 +112,7 @@ func TestBadAgent(t *testing.T) {
 		"request":             opened + string(frame(1, "{}")),
 		"credits for nothing": opened + string(frame(8, "")),
 		"stopped by nothing":  opened + string(frame(9, "")),
+		"path":                opened + string(frame(13, "[]")),
 		"half a frame":        opened + string(frame(6, "xy"))[:5],
 	} {
 		t.Run(name, func(t *testing.T) {

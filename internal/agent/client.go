@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"git-remote-xmpp/protocol"
@@ -20,6 +21,7 @@ type Client struct {
 	in      *bufio.Reader
 	buf     []byte // for frames that come in
 	peer    string
+	path    atomic.Pointer[transport.Path]
 	tasks   sync.WaitGroup
 	credits chan struct{} // for data that the agent has room for
 
@@ -106,6 +108,9 @@ func (c *Client) answer(within time.Duration, want frameType) ([]byte, error) {
 // Peer is the full JID of the other side, for people.
 func (c *Client) Peer() string { return c.peer }
 
+// Path is how packets go, by what the agent said last; nil if it has said nothing yet.
+func (c *Client) Path() *transport.Path { return c.path.Load() }
+
 // receive reads frames until the agent hangs up.
 func (c *Client) receive() {
 	for {
@@ -142,6 +147,12 @@ func (c *Client) take(t frameType, payload []byte) error {
 		default:
 			return fmt.Errorf("%w: more credits than data", errMalformed)
 		}
+	case typePath:
+		path, err := decodePath(payload)
+		if err != nil {
+			return err
+		}
+		c.path.Store(&path)
 	case typeFailed, typeStopped:
 		failure, err := decodeFailure(payload)
 		if err != nil {

@@ -11,11 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"git-remote-xmpp/internal/agent"
 	"git-remote-xmpp/protocol"
+	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
 )
 
@@ -41,6 +43,7 @@ type stream struct {
 
 	mu        sync.Mutex
 	code      protocol.Code
+	path      atomic.Pointer[transport.Path]
 	cancelled chan struct{}
 	closed    chan struct{}
 }
@@ -49,6 +52,7 @@ func newStream() (*stream, *peer) {
 	downIn, downOut := io.Pipe()
 	upIn, upOut := io.Pipe()
 	s := &stream{in: downIn, out: upOut, cancelled: make(chan struct{}), closed: make(chan struct{})}
+	s.path.Store(&transport.Path{Why: "by our settings"})
 	return s, &peer{upIn, downOut, s}
 }
 
@@ -56,6 +60,7 @@ func (s *stream) Read(p []byte) (int, error)  { return s.in.Read(p) }
 func (s *stream) Write(p []byte) (int, error) { return s.out.Write(p) }
 func (s *stream) CloseWrite() error           { return s.out.Close() }
 func (s *stream) Close()                      { close(s.closed) }
+func (s *stream) Path() transport.Path        { return *s.path.Load() }
 
 func (s *stream) Cancel(code protocol.Code) {
 	s.mu.Lock()

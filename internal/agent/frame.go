@@ -21,7 +21,7 @@ type frameType byte
 
 // The types of frames. The client sends a request. The agent answers declined; or taken, and then opened, failed or declined. After opened there are data
 // and one end in each direction; a failed in the place of the agent's end; a credit for each data of the client's; stopped when
-// the peer takes no more. cancel gives up both directions, and so does closing the socket.
+// the peer takes no more; and path, when packets begin to go another way. cancel gives up both directions, and so does closing the socket.
 // Instead of a request the client may send status or sync. The answer is data and an end, or declined; closing the socket gives it up.
 const (
 	typeRequest  frameType = 1 // JSON: request
@@ -36,6 +36,7 @@ const (
 	typeCancel   frameType = 10 // code, 4 bytes
 	typeStatus   frameType = 11
 	typeSync     frameType = 12 // what is asked for, which we don't read
+	typePath     frameType = 13 // JSON: transport.Path
 )
 
 // errMalformed says that the other side doesn't keep to the above.
@@ -46,7 +47,7 @@ func (t frameType) maxPayload() int {
 	switch t {
 	case typeData:
 		return maxDataBytes
-	case typeRequest, typeDeclined, typeOpened, typeFailed, typeStopped, typeSync:
+	case typeRequest, typeDeclined, typeOpened, typeFailed, typeStopped, typeSync, typePath:
 		return maxControlBytes
 	case typeTaken, typeEnd, typeCredit, typeStatus:
 		return 0

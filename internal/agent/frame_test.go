@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"git-remote-xmpp/protocol"
+	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
 )
 
@@ -20,6 +21,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(appendFrame(nil, typeFailed, encodeFailure(errors.New("one\nline"))))
 	f.Add(appendFrame(nil, typeCancel, encodeCode(protocol.CodeTimeout)))
 	f.Add(appendFrame(nil, typeStatus, nil))
+	f.Add(appendFrame(nil, typePath, encodePath(transport.Path{Why: "one\nline"})))
 	f.Add([]byte("\x06\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, buf := bytes.NewReader(b), make([]byte, maxDataBytes)
@@ -37,6 +39,10 @@ func FuzzFrames(f *testing.F) {
 				e, err := decodeFailure(payload)
 				if err == nil && (len(e.Error()) > 4*maxTextBytes || strings.ContainsFunc(e.Error(), unicode.IsControl)) {
 					t.Errorf("%q can't be printed", e)
+				}
+			case typePath:
+				if p, err := decodePath(payload); err == nil && (len(p.Why) > 4*maxTextBytes || strings.ContainsFunc(p.Why+p.Address, unicode.IsControl)) {
+					t.Errorf("%+v can't be printed", p)
 				}
 			case typeCancel:
 				_, _ = decodeCode(payload)

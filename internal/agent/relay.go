@@ -58,10 +58,15 @@ func (r *relay) run(ctx context.Context, stream Stream, peer string) {
 		time.AfterFunc(lastWords, func() { _ = r.conn.Close() }) // a client that doesn't read holds up nobody
 	})
 	defer hook()
-	if r.send(typeOpened, []byte(clip(peer))) != nil {
+	path := stream.Path()
+	if r.write(appendFrame(appendFrame(nil, typeOpened, []byte(clip(peer))), typePath, encodePath(path))) != nil {
 		return // it is gone
 	}
-	var upload sync.WaitGroup
+	watching, stop := context.WithCancel(ctx)
+	var upload, watch sync.WaitGroup
+	defer watch.Wait()
+	defer stop()
+	watch.Go(func() { r.tellPath(watching, stream, path) })
 	upload.Go(func() { r.upload(ctx, stream) })
 	r.download(ctx, stream)
 	r.ended.Store(true)

@@ -7,6 +7,7 @@ import (
 
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/protocol"
+	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
 )
 
@@ -106,6 +107,12 @@ func newPooledStream(p *Pool, stream *Stream, c *pooled, reused bool) *PooledStr
 func (s *PooledStream) Peer() jid.JID {
 	stream, _ := s.current()
 	return stream.session.Peer()
+}
+
+// Path says how the packets of its connection go now.
+func (s *PooledStream) Path() transport.Path {
+	stream, _ := s.current()
+	return stream.session.Path()
 }
 
 func (s *PooledStream) current() (stream *Stream, movable bool) {

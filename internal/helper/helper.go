@@ -35,6 +35,8 @@ type Helper struct {
 	// Rewrite copies the advertisement of receive-pack from in to out in the form that git shall see, and
 	// not a byte more. It is called unless the peer wants plain git's semantics.
 	Rewrite func(ctx context.Context, in io.Reader, out io.Writer) error
+	// Watch sees what git and the service say to each other, one goroutine for each direction; it must not block, nor keep the data. It may be nil.
+	Watch func(sent bool, data []byte)
 	// Timeout is how long a service may go without progress.
 	Timeout time.Duration
 	// Name is how people call the remote, for messages.

@@ -38,6 +38,7 @@ func (w gitWriter) Write(p []byte) (int, error) {
 type output struct {
 	*tunnel.Tunnel
 	stderr io.Writer
+	watch  func(sent bool, data []byte)
 	rest   []byte
 	line   []byte // of standard error, incomplete
 	told   bool   // there was something on standard error
@@ -77,6 +78,7 @@ func (o *output) Read(p []byte) (int, error) {
 		switch m := m.(type) {
 		case protocol.Data:
 			o.rest = m
+			o.watch(false, m)
 		case protocol.Stderr:
 			o.show(m)
 		case *protocol.Done:

@@ -14,9 +14,13 @@ import (
 // end of what we write when this process has ended, for the git that started us as its subcommand holds our files, too.
 func (h *Helper) run(t *tunnel.Tunnel, in io.Reader, rewrite func(context.Context, io.Reader, io.Writer) error) error {
 	hungUp := make(chan struct{})
-	go send(t, in, hungUp) // a read that git doesn't end ends with the process
+	watch := h.Watch
+	if watch == nil {
+		watch = func(bool, []byte) {}
+	}
+	go send(t, in, hungUp, watch) // a read that git doesn't end ends with the process
 
-	out := &output{Tunnel: t, stderr: h.Err}
+	out := &output{Tunnel: t, stderr: h.Err, watch: watch}
 	err := out.copyTo(gitWriter{h.Out}, rewrite)
 	if err != nil {
 		err = t.Explain(err)
@@ -32,7 +36,7 @@ func (h *Helper) run(t *tunnel.Tunnel, in io.Reader, rewrite func(context.Contex
 }
 
 // send copies what git says to the service until git hangs up, which closes hungUp, or the service has ended.
-func send(t *tunnel.Tunnel, in io.Reader, hungUp chan<- struct{}) {
+func send(t *tunnel.Tunnel, in io.Reader, hungUp chan<- struct{}, watch func(sent bool, data []byte)) {
 	buf := make([]byte, protocol.MaxDataBytes)
 	for {
 		n, err := in.Read(buf)
@@ -40,6 +44,7 @@ func send(t *tunnel.Tunnel, in io.Reader, hungUp chan<- struct{}) {
 			if t.Write(protocol.Data(buf[:n])) != nil {
 				return // the reader learns the same, or that the service has ended
 			}
+			watch(true, buf[:n])
 		}
 		if errors.Is(err, io.EOF) {
 			close(hungUp) // first: the service may end of it

@@ -15,7 +15,11 @@ var acceptDelay = 50 * time.Millisecond
 func (j *job) accept() error { return j.write(j.accepted()) }
 
 func (j *job) accepted() *protocol.Accept {
-	return &protocol.Accept{Repository: j.entry.UUID, Name: j.entry.Name, Direct: j.policy.Mode == repo.ModeDirect}
+	accept := &protocol.Accept{Repository: j.entry.UUID, Name: j.entry.Name, Direct: j.policy.Mode == repo.ModeDirect}
+	if j.open.Service == protocol.UploadPack {
+		accept.Size = j.entry.Repo.Size()
+	}
+	return accept
 }
 
 // acceptWithOutput is accept, but waits for git's advertisement, without which the peer can do nothing yet. Servers that leave Nagle's algorithm on, as
