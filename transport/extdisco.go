@@ -100,6 +100,14 @@ func (e *Endpoint) servers(ctx context.Context) []direct.Server {
 	return append(append([]direct.Server(nil), e.cfg.Direct.Servers...), e.services.list...)
 }
 
+// Services are the STUN and TURN servers that direct paths are found with: those of the settings, and of our server, if it answers soon. There are none without direct paths.
+func (e *Endpoint) Services(ctx context.Context) []direct.Server {
+	if e.cfg.Direct == nil {
+		return nil
+	}
+	return e.servers(ctx)
+}
+
 // usable are the services that we can use, and until when.
 func usable(list []externalService, now time.Time) (servers []direct.Server, until time.Time) {
 	until = now.Add(servicesFor)

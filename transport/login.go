@@ -46,6 +46,7 @@ func login(ctx context.Context, cfg *Config, named *target) (*link, error) {
 			return nil, final(fail(ErrServer, "%s: %v", cfg.Account, err))
 		}
 	}
+	cfg.Progress.targets(list)
 	for range maxRedirects + 1 {
 		l, err := loginAt(ctx, cfg, list)
 		other := redirect(err)
@@ -80,6 +81,7 @@ func attempt(ctx context.Context, cfg *Config, list []target, hasty bool) (*link
 	if err != nil {
 		return nil, final(fail(ErrServer, "can't reach the xmpp server of %s: %v: check the network, or set xmpp.server", cfg.Account, err))
 	}
+	cfg.Progress.note(func(l *Login) { l.Address = conn.RemoteAddr().String() })
 	conn = quickAck(conn)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	l, err := negotiate(ctx, cfg, conn, at, hasty)
@@ -129,6 +131,7 @@ func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target, hasty
 	if offered.Limits != nil {
 		l.maxStanza = offered.Limits.MaxBytes
 	}
+	cfg.Progress.note(func(seen *Login) { seen.JID, seen.MaxStanza = l.self, l.maxStanza })
 	return l, nil
 }
 
@@ -146,7 +149,9 @@ func secure(ctx context.Context, cfg *Config, conn net.Conn, at target, hasty bo
 		return nil, err
 	}
 	tlsConn := tls.Client(conn, config)
-	if err := tlsConn.HandshakeContext(ctx); err != nil {
+	err := tlsConn.HandshakeContext(ctx)
+	cfg.Progress.handshake(tlsConn.ConnectionState(), err)
+	if err != nil {
 		return nil, final(err)
 	}
 	return tlsConn, nil

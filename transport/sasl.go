@@ -31,9 +31,11 @@ func authenticate(s *stream, cfg *Config, state tls.ConnectionState, offered *fe
 		return err
 	}
 	cfg.Log.Debug("authenticating", "mechanism", mechanism.Name, "offered", offered.String())
+	cfg.Progress.note(func(l *Login) { l.Offered = offered.String() })
 	if err := exchange(s, cfg, mechanism, state, offered); err != nil {
 		return err
 	}
+	cfg.Progress.note(func(l *Login) { l.Mechanism = mechanism.Name })
 	keepRecord(cfg, mechanism.Name)
 	return nil
 }

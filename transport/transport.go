@@ -67,6 +67,7 @@ type Config struct {
 	// Timeout, the servers' word that the peer is gone tells better.
 	LostPeerGrace time.Duration
 	Log           *slog.Logger // nil: nothing is logged
+	Progress      *Progress    // watches logins; may be nil
 }
 
 func (c *Config) verify() error {

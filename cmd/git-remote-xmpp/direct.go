@@ -56,7 +56,11 @@ func (d *dialer) way() string {
 	if !ok {
 		return ""
 	}
+	return fmt.Sprintf("packets go %s\n", pathWords(path))
+}
+
+func pathWords(path transport.Path) string {
 	var c serve.Connection
 	c.SetPath(path)
-	return fmt.Sprintf("packets go %s\n", pathText(c))
+	return pathText(c)
 }

@@ -42,6 +42,8 @@ type Options struct {
 	Address  jid.JID // theirs, bare
 	Software string  // name and version
 	Resource string  // that we serve under, if we do
+	// Look has nothing noted of what peers say of others.
+	Look bool
 }
 
 // A Session is a connection to a peer with the hellos exchanged, or on their way.

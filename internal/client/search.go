@@ -82,6 +82,9 @@ func noKey(address jid.JID) error {
 // Choice tells whether there is more than one peer to choose from.
 func (s *Search) Choice() bool { return len(s.targets) > 1 }
 
+// Known is how many peers there are to choose from.
+func (s *Search) Known() int { return len(s.targets) }
+
 // More tells whether there are peers to try after this one.
 func (s *Search) More() bool { return s.next < len(s.targets) }
 

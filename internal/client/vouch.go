@@ -14,7 +14,7 @@ func (o Options) side(target Target) vouch.Side {
 // greeted reads the peer's hello, and heeds what comes with it. With an invite that is for whoever waits for it: the peer isn't known yet.
 func (s *Session) greeted(ctx context.Context, o Options, target Target) {
 	s.readHello()
-	if target.secret == nil && s.failure() == nil {
+	if target.secret == nil && s.failure() == nil && !o.Look {
 		s.heed(ctx, o, target)
 	}
 }

@@ -98,6 +98,13 @@ var rules = []rule{
 		why:     "it has conversations and has pushes run, and knows neither stanzas nor how git is run",
 	},
 	{
+		pkg:     "./internal/doctor",
+		uses:    []string{"./internal/client", "./internal/peers", "./internal/tunnel", "./protocol", "./transport"},
+		imports: []string{"os/...", "github.com/quic-go/...", "gosrc.io/..."},
+		reaches: []string{"./internal/serve", "./internal/repo"},
+		why:     "it asks those who do the work otherwise, and changes nothing",
+	},
+	{
 		pkg:     "./internal/refname",
 		imports: []string{"os/...", "net/...", "syscall"},
 		reaches: []string{"github.com/...", "gosrc.io/...", "mellium.im/..."},

@@ -60,6 +60,33 @@ func LoadIdentity(dir, env string) (*Identity, error) {
 	return &Identity{Private: private, Key: key, Resource: resource}, nil
 }
 
+// FindIdentity is [LoadIdentity] for who makes nothing: the error is a [fs.ErrNotExist] if there is no key yet. The resource is empty if there is none.
+func FindIdentity(dir, env string) (*Identity, error) {
+	var private ed25519.PrivateKey
+	var err error
+	if env != "" {
+		private, err = envPrivate(env)
+	} else if private, err = findPrivate(dir); err != nil {
+		err = fmt.Errorf("identity key: %w", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, err := statefile.ReadPrivate(filepath.Join(dir, resourceFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("resource: %w", err)
+	}
+	return &Identity{Private: private, Key: Key(private.Public().(ed25519.PublicKey)), Resource: strings.TrimSpace(string(text))}, nil
+}
+
+func findPrivate(dir string) (ed25519.PrivateKey, error) {
+	text, err := statefile.ReadPrivate(filepath.Join(dir, identityFile))
+	if err != nil {
+		return nil, err
+	}
+	return parsePrivate(text)
+}
+
 // ResourceID returns the eight bytes that a resource of serve stands for.
 func ResourceID(resource string) ([8]byte, error) {
 	digits, ok := strings.CutPrefix(resource, resourcePrefix)

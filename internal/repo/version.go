@@ -27,6 +27,13 @@ func parseVersion(said string) (v version, text string) {
 	return v, text
 }
 
+// Version is that of the git that we run.
+func Version(ctx context.Context) (string, error) {
+	out, err := run(ctx, "", Environ(), nil, "version")
+	_, text := parseVersion(firstLine(out))
+	return text, err
+}
+
 // CheckVersion returns an error if git is too old to serve repositories with.
 func CheckVersion(ctx context.Context) error {
 	out, err := run(ctx, "", Environ(), nil, "version")

@@ -1,0 +1,115 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"git-remote-xmpp/integration/testserver"
+)
+
+// A diagnosis is what doctor --json says, as a script reads it.
+type diagnosis struct {
+	Software string
+	OK       bool
+	Steps    []struct{ Remote, Name, State, Evidence, Advice string }
+}
+
+// doctor runs doctor --json, which must leave all files of the home as they are, and fail if a step does.
+func (h *home) doctor(t *testing.T, dir string, args ...string) (d diagnosis) {
+	t.Helper()
+	before := snapshot(t, h.dir)
+	r := h.try(dir, "git-remote-xmpp", append([]string{"doctor", "--json"}, args...)...)
+	sameSnapshot(t, before, snapshot(t, h.dir))
+	if err := json.Unmarshal([]byte(r.stdout), &d); err != nil {
+		t.Fatalf("%v: %v", err, r)
+	}
+	failed := 0
+	for _, s := range d.Steps {
+		if s.State == "failed" {
+			failed++
+		}
+	}
+	if d.OK != (failed == 0) || (r.status == 0) != d.OK || r.status > 1 {
+		t.Errorf("%d steps failed, ok is %v: %v", failed, d.OK, r)
+	}
+	if want := fmt.Sprintf("git-remote-xmpp: steps that failed: %d of %d\n", failed, len(d.Steps)); failed > 0 && r.stderr != want || failed == 0 && r.stderr != "" {
+		t.Errorf("it says %q", r.stderr)
+	}
+	noSecrets(t, r, []string{"alice-secret", "bob-secret", "wr0ng-secret"})
+	return d
+}
+
+// mustHave expects steps, in this order, each "state name" and maybe what must be in its evidence and advice; those that aren't named don't matter.
+func (d diagnosis) mustHave(t *testing.T, wanted ...string) {
+	t.Helper()
+	steps := d.Steps
+	for _, want := range wanted {
+		head, text, _ := strings.Cut(want, ": ")
+		i := slices.IndexFunc(steps, func(s struct{ Remote, Name, State, Evidence, Advice string }) bool { return s.State+" "+s.Name == head })
+		if i < 0 || !regexp.MustCompile(text).MatchString(steps[i].Evidence+" → "+steps[i].Advice) {
+			t.Errorf("no %q in %+v", want, steps)
+			return
+		}
+		steps = steps[i+1:]
+	}
+}
+
+// notReached are the steps at a remote that none is come to.
+var notReached = []string{"none online", "none key", "none refs", "none path"}
+
+// Each step of the way is found to be as it is, on each real server, and nothing is changed.
+func TestDoctor(t *testing.T) {
+	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+		bob, alice, served, clone := pairUp(t, s)
+		bob.git(served, "tag", "v1")
+		with := func(variables ...string) *home { // Alice with other settings
+			other := alice.in(t)
+			other.env = append(slices.Clip(other.env), variables...)
+			return other
+		}
+		uuid := bob.git(served, "config", "xmpp.uuid")
+		r := alice.try(clone, "git-remote-xmpp", "doctor")
+		t.Logf("%v", r)
+		alice.doctor(t, clone).mustHave(t, "ok settings: account alice@localhost", "ok git: [0-9]", "ok key: ^SHA256:", "ok password: GIT_XMPP_PASSWORD", "ok address: "+s.Addr,
+			"ok connect: "+s.Addr, `ok tls: TLS 1.3, certificate for "localhost".*expires in`, "ok login: ^alice@localhost/git-run-.* by SCRAM-SHA-", "ok online: ^bob@localhost/git-",
+			"ok key: ^SHA256:", "ok refs: ^2 in proj .*"+uuid, "ok path: ^in-band")
+		t.Run("wrong password", func(t *testing.T) {
+			with("GIT_XMPP_PASSWORD=wr0ng-secret").doctor(t, clone).mustHave(t, append([]string{"ok tls", "failed login: wrong password or no such account", "ok known"}, notReached...)...)
+		})
+		t.Run("wrong port", func(t *testing.T) {
+			with("GIT_XMPP_SERVER="+closedPort(t)).doctor(t, clone).mustHave(t, append([]string{"ok address", "failed connect: check the network", "none tls", "none login", "ok known"}, notReached...)...)
+		})
+		t.Run("untrusted certificate", func(t *testing.T) {
+			with("GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=xmpp.sslCAInfo", "GIT_CONFIG_VALUE_0=").doctor(t, clone).
+				mustHave(t, "ok connect", `failed tls: isn't signed by an authority that we trust.* → it showed a certificate for "localhost"`, "none login")
+		})
+		t.Run("unknown repository", func(t *testing.T) {
+			alice.doctor(t, clone, "xmpp::bob@localhost/none").mustHave(t, "ok online", "ok key", "failed refs: no such repository.* → check the name", "ok path")
+		})
+		t.Run("unknown peer", func(t *testing.T) {
+			alice.doctor(t, clone, "xmpp::carol@localhost/proj").mustHave(t, append([]string{"ok login", "failed known: ask for an invite"}, notReached...)...)
+		})
+		t.Run("invite", func(t *testing.T) {
+			url := bob.xmpp(served, "invite")
+			carol := newHome(t, s, "Carol", "carol")
+			carol.doctor(t, carol.dir, url).mustHave(t, append([]string{"none key: there is none yet", "ok login: ^carol", "none known: invite"}, notReached...)...)
+			carol.git(carol.dir, "ls-remote", url) // it is as good as new
+		})
+		t.Run("no remote", func(t *testing.T) {
+			if d := alice.doctor(t, alice.dir); !d.OK || slices.ContainsFunc(d.Steps, func(s struct{ Remote, Name, State, Evidence, Advice string }) bool { return s.Remote != "" }) {
+				t.Errorf("%+v", d)
+			}
+		})
+		t.Run("bad setting", func(t *testing.T) {
+			with("GIT_XMPP_TIMEOUT=soon").doctor(t, clone).mustHave(t, "failed settings: GIT_XMPP_TIMEOUT")
+		})
+		_ = os.Getenv
+		_ = filepath.Join
+	})
+}

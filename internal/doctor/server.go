@@ -1,0 +1,150 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"git-remote-xmpp/transport"
+)
+
+const (
+	// serverWithin is how long a login may take: once more than it has itself, for servers that send us on.
+	serverWithin = time.Minute
+	// servicesWithin is how long the server has to name its services.
+	servicesWithin = 5 * time.Second
+	// soon is when a certificate is about to expire.
+	soon = 14 * 24 * time.Hour
+)
+
+// Server logs in and says how that went; no endpoint if it didn't go well. The caller closes it.
+func Server(ctx context.Context, cfg transport.Config) (steps Steps, endpoint *transport.Endpoint) {
+	ctx, cancel := context.WithTimeout(ctx, serverWithin)
+	defer cancel()
+	cfg.Progress = &transport.Progress{}
+	if cfg.Record != nil {
+		cfg.Record = unchanged{cfg.Record}
+	}
+	endpoint, err := transport.Start(ctx, cfg)
+	login := cfg.Progress.Login()
+	for _, stage := range []struct {
+		name, evidence string
+		done           bool
+	}{
+		{"address", addressText(login, cfg), len(login.Targets) > 0},
+		{"connect", login.Address, login.Address != ""},
+		{"tls", tlsText(login), login.TLSVersion != 0},
+		{"login", loginText(login), err == nil},
+	} {
+		switch {
+		case stage.done:
+			steps.OK(stage.name, "%s", stage.evidence)
+		case err == nil || steps.Failures() > 0:
+			steps.None(stage.name, "not reached")
+		default:
+			steps.Fail(stage.name, err, "")
+		}
+		if stage.name == "tls" && login.Certificate != nil {
+			adviseCertificate(steps, login.Certificate, stage.done)
+		}
+	}
+	if err != nil {
+		return steps, nil
+	}
+	steps.limits(login, cfg)
+	steps.services(ctx, endpoint, cfg)
+	return steps, endpoint
+}
+
+// An unchanged record is read only.
+type unchanged struct{ transport.Record }
+
+// Raise does nothing.
+func (unchanged) Raise(string) error { return nil }
+
+func addressText(l transport.Login, cfg transport.Config) string {
+	text := strings.Join(l.Targets, ", ")
+	if cfg.Server != "" {
+		return text + " (xmpp.server)"
+	}
+	return fmt.Sprintf("%s (DNS of %s)", text, cfg.Account.Domainpart())
+}
+
+func tlsText(l transport.Login) string {
+	if l.Certificate == nil {
+		return ""
+	}
+	return tls.VersionName(l.TLSVersion) + ", " + certificateText(l.Certificate)
+}
+
+// certificateText is cut where a server's certificate is longer than it has to be for people.
+func certificateText(c *x509.Certificate) string {
+	const shownNames = 3
+	names := strings.Join(c.DNSNames[:min(len(c.DNSNames), shownNames)], ", ")
+	if len(c.DNSNames) > shownNames {
+		names += ", …"
+	}
+	return fmt.Sprintf("certificate for %q by %q until %s", names, c.Issuer.CommonName, c.NotAfter.UTC().Format(time.DateOnly))
+}
+
+func adviseCertificate(steps Steps, c *x509.Certificate, accepted bool) {
+	left := time.Until(c.NotAfter)
+	switch {
+	case !accepted:
+		steps.advise("it showed a %s", certificateText(c))
+	case left < soon:
+		steps.advise("the certificate expires in %s: tell the server's operator", left.Round(time.Hour))
+	}
+}
+
+func loginText(l transport.Login) string {
+	text := fmt.Sprintf("%s by %s", l.JID, l.Mechanism)
+	if strings.HasSuffix(l.Mechanism, "-PLUS") {
+		text += ", bound to the TLS connection"
+	}
+	return text
+}
+
+// ourStanzas is how large the messages are that carry our packets.
+const ourStanzas = 8192
+
+func (s *Steps) limits(l transport.Login, cfg transport.Config) {
+	switch {
+	case l.MaxStanza == 0:
+		s.None("limits", "the server doesn't say them (XEP-0478)")
+	case l.MaxStanza < ourStanzas:
+		s.OK("limits", "stanzas of up to %d bytes", l.MaxStanza)
+		s.advise("our messages could have %d: transfers would be faster with a higher limit", ourStanzas)
+	default:
+		s.OK("limits", "stanzas of up to %d bytes", l.MaxStanza)
+	}
+	if cfg.InbandLimit > 0 {
+		s.advise("xmpp.inbandLimit is %d bytes per second", cfg.InbandLimit)
+	}
+}
+
+// errNoServices says that nobody is there who would tell us our address.
+var errNoServices = errors.New("none named by the server (XEP-0215), and none set")
+
+func (s *Steps) services(ctx context.Context, e *transport.Endpoint, cfg transport.Config) {
+	if cfg.Direct == nil {
+		s.None("services", "STUN and TURN aren't asked for: xmpp.directPath is never")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, servicesWithin)
+	defer cancel()
+	var names []string
+	for _, server := range e.Services(ctx) {
+		names = append(names, server.String())
+	}
+	if len(names) == 0 {
+		s.None("services", "%v", errNoServices)
+		s.advise("packets go directly within a network, or where one side has an open address; for more set xmpp.iceServers")
+		return
+	}
+	s.OK("services", "%s", strings.Join(names, ", "))
+}
