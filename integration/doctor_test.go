@@ -66,7 +66,10 @@ var notReached = []string{"none online", "none key", "none refs", "none path"}
 // Each step of the way is found to be as it is, on each real server, and nothing is changed.
 func TestDoctor(t *testing.T) {
 	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
-		bob, alice, served, clone := pairUp(t, s)
+		bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
+		served, clone := bob.newRepo("proj"), filepath.Join(alice.dir, "clone")
+		daemon := bob.serve(served)
+		alice.git(alice.dir, "clone", "--quiet", bob.xmpp(served, "invite", "--label", "Alice"), clone)
 		bob.git(served, "tag", "v1")
 		with := func(variables ...string) *home { // Alice with other settings
 			other := alice.in(t)
@@ -74,8 +77,9 @@ func TestDoctor(t *testing.T) {
 			return other
 		}
 		uuid := bob.git(served, "config", "xmpp.uuid")
-		r := alice.try(clone, "git-remote-xmpp", "doctor")
-		t.Logf("%v", r)
+		text := alice.xmpp(clone, "doctor")
+		t.Logf("\n%s", text)
+		mustSay(t, text, "✓ settings  account alice@localhost (xmpp.account)", "\n– services  ", "\norigin, bob@localhost/proj\n✓ known     ", "\n            → ")
 		alice.doctor(t, clone).mustHave(t, "ok settings: account alice@localhost", "ok git: [0-9]", "ok key: ^SHA256:", "ok password: GIT_XMPP_PASSWORD", "ok address: "+s.Addr,
 			"ok connect: "+s.Addr, `ok tls: TLS 1.3, certificate for "localhost".*expires in`, "ok login: ^alice@localhost/git-run-.* by SCRAM-SHA-", "ok online: ^bob@localhost/git-",
 			"ok key: ^SHA256:", "ok refs: ^2 in proj .*"+uuid, "ok path: ^in-band")
@@ -109,7 +113,44 @@ func TestDoctor(t *testing.T) {
 		t.Run("bad setting", func(t *testing.T) {
 			with("GIT_XMPP_TIMEOUT=soon").doctor(t, clone).mustHave(t, "failed settings: GIT_XMPP_TIMEOUT")
 		})
-		_ = os.Getenv
-		_ = filepath.Join
+		t.Run("peer offline", func(t *testing.T) {
+			daemon.stop()
+			alice.doctor(t, clone).mustHave(t, "ok login", "ok known", "failed online: isn't online, or doesn't know us.* → is git-remote-xmpp serve running there, logged in as bob@localhost",
+				"none key", "none refs", "none path")
+		})
+		t.Run("key changed", func(t *testing.T) {
+			if err := os.Remove(filepath.Join(bob.dataDir(), "identity")); err != nil {
+				t.Fatal(err)
+			}
+			bob.serve(served)
+			alice.doctor(t, clone).mustHave(t, "ok online", "failed key: it has changed: expected SHA256:.* → somebody may be pretending to be it", "none refs", "none path")
+		})
 	})
+}
+
+// The path is given the time to become a direct one; where it doesn't, doctor says why.
+func TestDoctorPath(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
+	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
+	served, clone := bob.newRepo("proj"), filepath.Join(alice.dir, "clone")
+	daemon := bob.serve(served)
+	alice.git(alice.dir, "clone", "--quiet", bob.xmpp(served, "invite"), clone)
+	alice.git(alice.dir, "config", "--global", "xmpp.directPath", "auto")
+	alice.doctor(t, clone).mustHave(t, "none services: no STUN or TURN server", `ok path: ^in-band \(the peer doesn't look for one\)`)
+	bob.git(bob.dir, "config", "--global", "xmpp.directPath", "auto")
+	daemon.stop()
+	bob.serve(served)
+	alice.doctor(t, clone).mustHave(t, "ok refs", "ok path: ^direct to 127.0.0.1:[0-9]+, [0-9.]+ ms")
+}
+
+// Of several machines behind an address, one that is there and has the repository is enough.
+func TestDoctorSeveralMachines(t *testing.T) {
+	t.Parallel()
+	b := newMachines(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
+	b.desktop.daemon.stop() // it was seen last
+	b.alice.doctor(t, b.clone).mustHave(t, "ok known: bob@localhost: 2", `ok online: \("laptop"\)`, "ok refs: "+b.laptop.uuid)
+	b.alice.doctor(t, b.clone, "xmpp::bob@localhost/"+b.desktop.uuid).mustHave(t, "failed refs: 1 without such a repository, 1 not online")
+	b.laptop.daemon.stop()
+	b.alice.doctor(t, b.clone).mustHave(t, "failed online: none of the 2 peers known at bob@localhost")
 }

@@ -19,7 +19,6 @@ const (
 	MaxTips            = 256  // tips in a CanPush, refs in a PushRequest
 	MaxRefBytes        = 1024 // the name of a ref
 	inviteBytes        = 16
-	maxSizeBytes       = 1 << 50 // of a repository
 )
 
 func (m *Hello) check() error {
@@ -53,7 +52,7 @@ func (m *Accept) check() error {
 	if !IsUUID(m.Repository) {
 		return errors.New("repository: not a uuid")
 	}
-	if m.Size > maxSizeBytes {
+	if m.Size > MaxObjectBytes { // no larger than an object may be that is in it
 		return errors.New("repository: too large")
 	}
 	return checkRepository(m.Name)

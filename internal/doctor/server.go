@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -81,7 +80,7 @@ func tlsText(l transport.Login) string {
 	return tls.VersionName(l.TLSVersion) + ", " + certificateText(l.Certificate)
 }
 
-// certificateText is cut where a server's certificate is longer than it has to be for people.
+// certificateText is what people want to know of a certificate.
 func certificateText(c *x509.Certificate) string {
 	const shownNames = 3
 	names := strings.Join(c.DNSNames[:min(len(c.DNSNames), shownNames)], ", ")
@@ -97,16 +96,16 @@ func adviseCertificate(steps Steps, c *x509.Certificate, accepted bool) {
 	case !accepted:
 		steps.advise("it showed a %s", certificateText(c))
 	case left < soon:
-		steps.advise("the certificate expires in %s: tell the server's operator", left.Round(time.Hour))
+		steps.advise("the certificate expires in %.0f hours: tell the server's operator", left.Hours())
 	}
 }
 
 func loginText(l transport.Login) string {
 	text := fmt.Sprintf("%s by %s", l.JID, l.Mechanism)
 	if strings.HasSuffix(l.Mechanism, "-PLUS") {
-		text += ", bound to the TLS connection"
+		return text + ", bound to the TLS connection"
 	}
-	return text
+	return text + " (offered: " + l.Offered + ")"
 }
 
 // ourStanzas is how large the messages are that carry our packets.
@@ -127,9 +126,6 @@ func (s *Steps) limits(l transport.Login, cfg transport.Config) {
 	}
 }
 
-// errNoServices says that nobody is there who would tell us our address.
-var errNoServices = errors.New("none named by the server (XEP-0215), and none set")
-
 func (s *Steps) services(ctx context.Context, e *transport.Endpoint, cfg transport.Config) {
 	if cfg.Direct == nil {
 		s.None("services", "STUN and TURN aren't asked for: xmpp.directPath is never")
@@ -142,7 +138,7 @@ func (s *Steps) services(ctx context.Context, e *transport.Endpoint, cfg transpo
 		names = append(names, server.String())
 	}
 	if len(names) == 0 {
-		s.None("services", "%v", errNoServices)
+		s.None("services", "no STUN or TURN server is named by the server (XEP-0215), nor set")
 		s.advise("packets go directly within a network, or where one side has an open address; for more set xmpp.iceServers")
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -196,5 +197,29 @@ func TestIdentityFileIsPKCS8(t *testing.T) {
 	must(t, err)
 	if k, ok := KeyOf(public.(ed25519.PublicKey)); !ok || k != id.Key {
 		t.Errorf("openssl reads another key")
+	}
+}
+
+// Who only looks for the identity makes none.
+func TestFindIdentity(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if id, err := FindIdentity(dir, ""); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v, %v", id, err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder: %v", err)
+	}
+	made, err := LoadIdentity(dir, "")
+	must(t, err)
+	found, err := FindIdentity(dir, "")
+	if err != nil || found.Key != made.Key || found.Resource != made.Resource {
+		t.Errorf("%v, %v, want %v", found, err, made)
+	}
+	seed := base64.StdEncoding.EncodeToString(make([]byte, ed25519.SeedSize))
+	if given, err := FindIdentity(filepath.Join(dir, "none"), seed); err != nil || given.Key == made.Key || given.Resource != "" {
+		t.Errorf("%v, %v", given, err)
+	}
+	if _, err := FindIdentity(dir, "nonsense"); err == nil || strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("a bad one: %v", err)
 	}
 }
