@@ -154,3 +154,13 @@ func TestDoctorSeveralMachines(t *testing.T) {
 	b.laptop.daemon.stop()
 	b.alice.doctor(t, b.clone).mustHave(t, "failed online: none of the 2 peers known at bob@localhost")
 }
+
+// What a peer says of others isn't taken down: git at work would.
+func TestDoctorLearnsNothing(t *testing.T) {
+	t.Parallel()
+	b := newSiblings(t, testserver.New(t, testserver.Prosody, testserver.Options{}))
+	b.desktop.doctor(t, b.desktop.proj, "xmpp::bob@localhost/"+b.laptop.uuid).mustHave(t, "ok refs")
+	b.desktop.knowsNot(b.alice.key())
+	b.meet()
+	b.desktop.knows(b.alice.key(), b.laptop.key())
+}
