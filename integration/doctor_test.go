@@ -113,6 +113,12 @@ func TestDoctor(t *testing.T) {
 		t.Run("bad setting", func(t *testing.T) {
 			with("GIT_XMPP_TIMEOUT=soon").doctor(t, clone).mustHave(t, "failed settings: GIT_XMPP_TIMEOUT")
 		})
+		t.Run("git lfs", func(t *testing.T) {
+			hook(t, clone, "pre-push", "#!/bin/sh\ngit lfs pre-push \"$@\"\n")
+			alice.doctor(t, clone).mustHave(t, `failed lfs: lfs\.xmpp::\.standalonetransferagent isn't set → git-remote-xmpp lfs setup`, "ok path")
+			alice.xmpp(alice.dir, "lfs", "setup")
+			alice.doctor(t, clone).mustHave(t, "ok lfs", "ok path")
+		})
 		t.Run("peer offline", func(t *testing.T) {
 			daemon.stop()
 			alice.doctor(t, clone).mustHave(t, "ok login", "ok known", "failed online: isn't online, or doesn't know us.* → is git-remote-xmpp serve running there, logged in as bob@localhost",
@@ -131,17 +137,17 @@ func TestDoctor(t *testing.T) {
 // The path is given the time to become a direct one; where it doesn't, doctor says why.
 func TestDoctorPath(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t, testserver.Prosody, testserver.Options{})
+	s := testserver.New(t, testserver.Prosody, testserver.Options{TURN: testserver.NewTURN(t, testserver.Place{})})
 	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
 	served, clone := bob.newRepo("proj"), filepath.Join(alice.dir, "clone")
 	daemon := bob.serve(served)
 	alice.git(alice.dir, "clone", "--quiet", bob.xmpp(served, "invite"), clone)
 	alice.git(alice.dir, "config", "--global", "xmpp.directPath", "auto")
-	alice.doctor(t, clone).mustHave(t, "none services: no STUN or TURN server", `ok path: ^in-band \(the peer doesn't look for one\)`)
+	alice.doctor(t, clone).mustHave(t, "ok services: ^stun:127.0.0.1:[0-9]+, turn:127.0.0.1:[0-9]+ → $", `ok path: ^in-band \(the peer doesn't look for one\)`)
 	bob.git(bob.dir, "config", "--global", "xmpp.directPath", "auto")
 	daemon.stop()
 	bob.serve(served)
-	alice.doctor(t, clone).mustHave(t, "ok refs", "ok path: ^direct to 127.0.0.1:[0-9]+, [0-9.]+ ms")
+	alice.doctor(t, clone).mustHave(t, "ok refs", "ok path: ^direct to [^ ]+:[0-9]+, [0-9.]+ ms")
 }
 
 // Of several machines behind an address, one that is there and has the repository is enough.

@@ -29,11 +29,15 @@ func doctorCommand(ctx context.Context, std stdio, args []string) error {
 	if len(rest) > 1 {
 		return usagef("doctor: unexpected argument %q", rest[1])
 	}
-	remotes, err := doctorRemotes(ctx, rest)
+	local, err := repo.FromEnv(ctx)
+	if err != nil && !errors.Is(err, repo.ErrNotRepository) {
+		return err
+	}
+	remotes, err := doctorRemotes(ctx, local, rest)
 	if err != nil {
 		return err
 	}
-	steps, err := examine(ctx, std, remotes)
+	steps, err := examine(ctx, std, local, remotes)
 	if err != nil {
 		return err
 	}
@@ -54,20 +58,14 @@ type namedRemote struct {
 	name string // for people
 }
 
-// doctorRemotes are what the user names, or the remotes of the repository that we stand in.
-func doctorRemotes(ctx context.Context, args []string) (list []namedRemote, err error) {
+// doctorRemotes are what the user names, or the remotes of the repository that we stand in, if there is one.
+func doctorRemotes(ctx context.Context, local *repo.Repo, args []string) (list []namedRemote, err error) {
 	var named []repo.Remote
-	if len(args) > 0 {
+	switch {
+	case len(args) > 0:
 		named = []repo.Remote{{URL: args[0]}}
-	} else {
-		local, err := repo.FromEnv(ctx)
-		if errors.Is(err, repo.ErrNotRepository) {
-			return nil, nil
-		}
-		if err == nil {
-			named, err = local.Remotes(ctx)
-		}
-		if err != nil {
+	case local != nil:
+		if named, err = local.Remotes(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -86,13 +84,16 @@ func doctorRemotes(ctx context.Context, args []string) (list []namedRemote, err 
 }
 
 // examine looks at one thing after the other, as far as there is a way.
-func examine(ctx context.Context, std stdio, remotes []namedRemote) (steps doctor.Steps, err error) {
+func examine(ctx context.Context, std stdio, local *repo.Repo, remotes []namedRemote) (steps doctor.Steps, err error) {
 	s := &setup{}
 	if err := s.readSettings(ctx, std, &steps); err != nil {
 		return steps, nil //nolint:nilerr // it is a step that failed
 	}
 	defer s.close()
 	checkGit(ctx, &steps)
+	if local != nil && len(remotes) > 0 {
+		checkLFS(ctx, local, &steps)
+	}
 	if !s.checkKey(&steps) {
 		return steps, nil
 	}
@@ -151,6 +152,33 @@ func checkGit(ctx context.Context, steps *doctor.Steps) {
 		return
 	}
 	steps.OK("git", "%s", version)
+}
+
+// checkLFS looks whether a push would run Git LFS without our transfer agent: it would take our URLs for those of a server of its own.
+func checkLFS(ctx context.Context, local *repo.Repo, steps *doctor.Steps) {
+	const name = "lfs"
+	used, err := local.PushesLFS(ctx)
+	if !used && err == nil {
+		return
+	}
+	missing := ""
+	for _, s := range lfsSettings[:len(lfsSettings)-1] { // the last one is for URLs that begin otherwise
+		var value string
+		if err == nil {
+			value, err = local.Setting(ctx, s[0])
+		}
+		if value == "" && missing == "" {
+			missing = s[0]
+		}
+	}
+	switch {
+	case err != nil:
+		steps.Fail(name, err, "")
+	case missing != "":
+		steps.Fail(name, fmt.Errorf("git push runs Git LFS here, which can't read xmpp:: URLs: %s isn't set", missing), "git-remote-xmpp lfs setup")
+	default:
+		steps.OK(name, "git push has this program carry objects of Git LFS")
+	}
 }
 
 // checkKey opens what is known of us and of peers. Where there is no key yet one is made for this run only.
