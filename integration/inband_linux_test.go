@@ -15,7 +15,7 @@ const noteBytes = 20 << 20
 var (
 	anyNote = regexp.MustCompile(`MB (go|went) through the xmpp server`)
 	// plainNote is for who doesn't want anything else, otherNote for who does.
-	plainNote = `about 21 MB go through the xmpp server, for \d+ s more at \d+\.\d MB/s`
+	plainNote = `about 21 MB go through the xmpp server, for \d+ (s|min) more at [0-9.]+ [kM]B/s`
 	otherNote = plainNote + "; it would be faster without it, but: the peer doesn't look for one"
 )
 
