@@ -61,6 +61,7 @@ func (m *machine) ListenPacket(network, address string) (net.PacketConn, error) 
 	if err != nil {
 		return nil, err
 	}
+	_ = conn.SetReadBuffer(socketBytes) // what the system doesn't allow is left
 	return relaySocket{conn, m.relays}, nil
 }
 
