@@ -49,6 +49,7 @@ type Endpoint struct {
 	book       *book
 
 	services   services
+	proxies    proxies
 	directWide atomic.Int64 // connections with direct windows
 
 	handshakes handshakes
@@ -69,7 +70,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Endpoint{cfg: cfg, cert: cert, accepted: make(chan *Conn, acceptQueue)}
+	e := &Endpoint{cfg: cfg, cert: cert, accepted: make(chan *Conn, acceptQueue), proxies: proxies{turn: make(chan struct{}, 1)}}
 	e.book = newBook(&e.cfg, e.seek)
 	ready := make(chan struct{}) // the session may call back before it is assigned
 	s, err := startSession(ctx, &e.cfg, &receiver{e, ready})

@@ -1,6 +1,9 @@
 package transport
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strconv"
 
 	"mellium.im/xmpp/jid"
@@ -72,10 +75,43 @@ func (s *session) askFor(to, payload string, answer func(*iq, *stanzaError)) {
 		return
 	}
 	if err := s.out.send(marshalIQ("get", id, to, payload)); err != nil {
-		s.mu.Lock()
-		delete(s.asked, id)
-		s.mu.Unlock()
+		s.forget(id)
 	}
+}
+
+var errBusy = errors.New("too many questions wait for an answer")
+
+// query sends an IQ and waits for its result. An error of type *stanzaError is the answer, too.
+func (s *session) query(ctx context.Context, kind, to, payload string) (*iq, error) {
+	type result struct {
+		q   *iq
+		err *stanzaError
+	}
+	answers := make(chan result, 1)
+	id, ok := s.register(to, func(q *iq, err *stanzaError) { answers <- result{q, err} })
+	if !ok {
+		return nil, errBusy
+	}
+	defer s.forget(id)
+	if err := s.out.send(marshalIQ(kind, id, to, payload)); err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-answers:
+		if r.err != nil {
+			return nil, r.err
+		}
+		return r.q, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("no answer of %s: %w", to, ctx.Err())
+	}
+}
+
+// forget is for who doesn't wait for an answer any more.
+func (s *session) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.asked, id)
 }
 
 // register makes the id of an IQ and notes who is to answer it. It is false if too many wait for an answer.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,8 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// Direct says how packets may go past the servers, over UDP. The peer gets to know our addresses by it, and we its.
+// Direct says how packets may go otherwise than in messages: past the servers, over UDP, by which the peer gets to know our addresses, and we its; where that isn't possible, over TCP and
+// the proxy of a server, whose operator gets to know them.
 type Direct struct {
 	// Allow tells whether a peer with this key may know our addresses. It is asked again as streams are opened.
 	Allow func(key ed25519.PublicKey) bool
@@ -167,10 +169,12 @@ func (c *Conn) link(ctx context.Context, in io.Reader, out io.Writer) error {
 	e, p := c.endpoint, c.peer
 	l := direct.New(direct.Config{
 		Controlling: c.way.dialed, RelayOnly: e.cfg.Direct.RelayOnly, Loopback: e.session.loopback.Load(),
-		Servers: e.servers, RootCAs: e.cfg.Direct.RootCAs,
-		Receive: func(packet []byte) { e.packets.deliverPacket(p, packet) },
-		Listen:  e.cfg.Direct.listen,
-		Changed: c.rerouted, Log: e.cfg.Log,
+		Servers:  e.servers, RootCAs: e.cfg.Direct.RootCAs,
+		Proxy:    func(ctx context.Context) (*direct.Proxy, error) { return e.newStream(ctx, p) },
+		AtServer: e.atServer,
+		Receive:  func(packet []byte) { e.packets.deliverPacket(p, packet) },
+		Listen:   e.cfg.Direct.listen,
+		Changed:  c.rerouted, Log: e.cfg.Log,
 	})
 	c.way.link.Store(l)
 	p.routes.add(l)
@@ -184,9 +188,8 @@ func (c *Conn) link(ctx context.Context, in io.Reader, out io.Writer) error {
 // rerouted is told that there is a direct path now, or none.
 func (c *Conn) rerouted() {
 	c.peer.routes.choose()
-	if !c.peer.routes.up() {
-		c.nudge() // what was lost is known the sooner
-	} else if c.way.dialed {
+	c.nudge() // what was lost is known the sooner
+	if c.peer.routes.up() && c.way.dialed {
 		c.way.migrate.Do(func() { c.endpoint.begin(c.migrate) })
 	}
 }
@@ -208,12 +211,13 @@ func (c *Conn) mayGoDirect() {
 
 // A Path is how the packets of a connection go.
 type Path struct {
-	Direct  bool
-	Relayed bool // direct, but by a TURN server
-	Address string
-	Trip    time.Duration // round trip of a direct path
-	Loss    float64       // part of the latest probes that were lost
-	Why     string        // if not direct: why
+	Direct     bool // not in messages
+	Relayed    bool // direct, but by a TURN server
+	Bytestream bool // direct, but over TCP, by a proxy
+	Address    string
+	Trip       time.Duration // round trip of a direct path
+	Loss       float64       // part of the latest probes that were lost
+	Why        string        // if not over UDP: why
 }
 
 // Path says how the packets of the connection go now.
@@ -226,7 +230,7 @@ func (c *Conn) Path() Path {
 		return Path{Why: *c.way.why.Load()}
 	}
 	s := l.State()
-	return Path{Direct: s.Up, Relayed: s.Relayed, Address: s.Address, Trip: s.Trip, Loss: s.Loss, Why: s.Why}
+	return Path{Direct: s.Up, Relayed: s.Relayed, Bytestream: s.Bytestream, Address: s.Address, Trip: s.Trip, Loss: s.Loss, Why: s.Why}
 }
 
 // uniStreams is how many unidirectional streams a peer may open: the one of a direct link's messages.
@@ -237,8 +241,11 @@ func (c *Config) uniStreams() int64 {
 	return 1
 }
 
-// isLoopback tells whether an address is one of this machine alone.
-func isLoopback(addr net.Addr) bool {
+// addrOf is the IP address of the other end of a connection to a server; the zero value if that isn't one.
+func addrOf(addr net.Addr) netip.Addr {
 	tcp, ok := addr.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+	if !ok {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr().Unmap().WithZone("")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,8 @@ type session struct {
 	handler handler
 	self    atomic.Pointer[jid.JID] // full JID, as last bound
 
-	loopback atomic.Bool // the server, and so maybe peers, are on this machine
+	loopback atomic.Bool                // the server, and so maybe peers, are on this machine
+	server   atomic.Pointer[netip.Addr] // its address
 
 	stop  context.CancelFunc    // ends the supervisor
 	ended context.Context       // done when it has ended
@@ -197,7 +199,9 @@ func (s *session) runLink(ctx context.Context, l *link) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() }) // wakes the reader and the writer
 	defer stop()
 	s.heard.now()
-	s.loopback.Store(isLoopback(l.conn.RemoteAddr()))
+	server := addrOf(l.conn.RemoteAddr())
+	s.loopback.Store(server.IsLoopback())
+	s.server.Store(&server)
 	group.Go(func() error { return s.read(l) })
 	group.Go(func() error { return s.write(ctx, l) })
 	group.Go(func() error { return s.watch(ctx) })

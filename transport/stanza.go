@@ -205,8 +205,18 @@ type iq struct {
 	Ping    *struct{}    `xml:"urn:xmpp:ping ping"`
 	Version *struct{}    `xml:"jabber:iq:version query"`
 	Disco   *struct {
-		Node string `xml:"node,attr"`
+		Node       string `xml:"node,attr"`
+		Identities []struct {
+			Category string `xml:"category,attr"`
+			Type     string `xml:"type,attr"`
+		} `xml:"http://jabber.org/protocol/disco#info identity"`
 	} `xml:"http://jabber.org/protocol/disco#info query"`
+	Items *struct {
+		List []discoItem `xml:"http://jabber.org/protocol/disco#items item"`
+	} `xml:"http://jabber.org/protocol/disco#items query"`
+	Streams *struct {
+		Hosts []streamHost `xml:"http://jabber.org/protocol/bytestreams streamhost"`
+	} `xml:"http://jabber.org/protocol/bytestreams query"`
 	Services *struct {
 		List []externalService `xml:"urn:xmpp:extdisco:2 service"`
 	} `xml:"urn:xmpp:extdisco:2 services"`
@@ -230,6 +240,9 @@ type stanzaError struct {
 		Text    string `xml:",chardata"`
 	} `xml:",any"`
 }
+
+// Error is the same as String.
+func (e *stanzaError) Error() string { return e.String() }
 
 // condition is the defined condition, such as "service-unavailable".
 func (e *stanzaError) condition() string {

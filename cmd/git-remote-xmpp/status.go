@@ -138,13 +138,14 @@ func printStatus(out io.Writer, v statusView, now time.Time) error {
 
 // pathText is how a connection's packets go, and if it isn't directly, why.
 func pathText(c serve.Connection) string {
-	switch {
-	case c.Address != "":
-		return fmt.Sprintf("%s to %s, %.1f ms", c.Path, c.Address, c.RoundTrip)
-	case c.WhyInBand != "":
-		return fmt.Sprintf("%s (%s)", c.Path, c.WhyInBand)
+	text := c.Path
+	if c.Address != "" {
+		text = fmt.Sprintf("%s to %s, %.1f ms", c.Path, c.Address, c.RoundTrip)
 	}
-	return c.Path
+	if c.WhyInBand != "" {
+		text = fmt.Sprintf("%s (%s)", text, c.WhyInBand)
+	}
+	return text
 }
 
 // printSyncStatus says with whom a repository is in step, and what isn't merged.

@@ -40,7 +40,8 @@ modules:
   mod_offline: {}
   mod_ping: {}
   mod_privacy: {}
-  mod_roster: {}
+{{with .ProxyPort}}  mod_proxy65: {access: all, ip: {{printf "%q" $.Host}}, hostname: {{printf "%q" $.Host}}, port: {{.}}}
+{{end}}  mod_roster: {}
   mod_stream_mgmt: {}
 `))
 
@@ -66,10 +67,15 @@ func (ejabberdRecipe) configure(s *Server, ports []int) error {
 	if s.opts.federation != nil { // which has no DNS
 		names, port = inetrc+"{resolv_conf,\"/dev/null\"}.\n", serverPort
 	}
+	proxyPort := 0
+	if s.opts.Proxy {
+		proxyPort = ports[2]
+	}
 	var text strings.Builder
 	err := ejabberdConfig.Execute(&text, map[string]any{
 		"Domain": s.Domain, "PEM": s.pair.bothFile, "CA": s.pair.caFile, "ServerPort": port, "Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper, "Disable": s.opts.DisableMechanisms,
+		"ProxyPort": proxyPort,
 	})
 	if err != nil {
 		return err

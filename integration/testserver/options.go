@@ -52,7 +52,7 @@ type Options struct {
 	TURN *TURNServer
 	// TURNOver is what that server is named for besides UDP: "tcp" or "tls".
 	TURNOver string
-	// Proxy offers SOCKS5 bytestreams through the server (XEP-0065). Only Prosody does that here.
+	// Proxy offers SOCKS5 bytestreams through the server (XEP-0065).
 	Proxy bool
 	Place
 	federation *Federation // see [Federation.Options]

@@ -19,10 +19,11 @@ const (
 	// listTimeout is how long a status waits for the list of repositories.
 	listTimeout = 5 * time.Second
 
-	// The paths of a connection: its packets ride in XMPP messages, go by UDP between the two machines, or through a TURN server.
+	// The paths of a connection: its packets ride in XMPP messages, go by UDP between the two machines, or through a TURN server, or over TCP through a server's proxy.
 	inBand     = "in-band"
 	directPath = "direct"
 	relayed    = "relayed"
+	bytestream = "bytestream"
 )
 
 // A Status is what a server is doing, as scripts see it. There are no secrets in it, but names, keys' fingerprints and addresses.
@@ -65,8 +66,8 @@ type Connection struct {
 	Label     string    `json:"label"`
 	Direction Direction `json:"direction"`
 	Path      string    `json:"path"`
-	WhyInBand string    `json:"whyInBand,omitempty"`
-	Address   string    `json:"address,omitempty"` // of the peer, where packets go past the server
+	WhyInBand string    `json:"whyInBand,omitempty"` // why not over UDP
+	Address   string    `json:"address,omitempty"`   // of the peer, or of the proxy, where packets don't go in messages
 	RoundTrip float64   `json:"roundTripMs,omitempty"`
 	Since     time.Time `json:"since"`
 	Streams   int       `json:"streams"` // that are open
@@ -76,6 +77,8 @@ type Connection struct {
 func (c *Connection) SetPath(p transport.Path) {
 	c.Path, c.WhyInBand, c.Address, c.RoundTrip = inBand, p.Why, p.Address, float64(p.Trip.Microseconds())/1000
 	switch {
+	case p.Bytestream:
+		c.Path = bytestream
 	case p.Relayed:
 		c.Path = relayed
 	case p.Direct:

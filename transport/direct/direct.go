@@ -1,6 +1,6 @@
 // Package direct carries packets between two machines past all servers, over UDP, as far as networks let it: by ICE (RFC 8445), which finds a
-// pair of addresses that works, through NATs and by TURN servers if need be. A [Link] is told by its user how to reach the other end's, tries
-// again when a path breaks, and says at any time whether there is one.
+// pair of addresses that works, through NATs and by TURN servers if need be. Where UDP doesn't get through the two meet at a proxy that joins a TCP connection of each.
+// A [Link] is told by its user how to reach the other end's, tries again when a path breaks, and says at any time whether there is one.
 //
 // It knows neither XMPP nor QUIC: it gets two byte streams, which must be private and authenticated, to tell the other end its addresses, and carries
 // packets that somebody else has encrypted. SPEC.md of package protocol, section 8, describes what goes over the wire.
@@ -13,6 +13,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +51,10 @@ type Config struct {
 	Servers func(ctx context.Context) []Server
 	// RootCAs are whom the certificate of a TURN server over TLS must be signed by; nil: the system's.
 	RootCAs *x509.CertPool
+	// Proxy asks for a stream through the proxy of our server. nil: there is none, and no try is begun; the peer's may still be used.
+	Proxy func(ctx context.Context) (*Proxy, error)
+	// AtServer tells whether an address is that of our server, where a proxy may be whatever network it is on. May be nil.
+	AtServer func(addr netip.Addr) bool
 	// Receive takes a packet that came. It must not block, nor keep the packet.
 	Receive func(packet []byte)
 	// Changed is told that there is a path now, or none. It must not block.
@@ -68,27 +74,32 @@ type Link struct {
 	signals chan signal // to the peer
 	full    atomic.Bool // too many wait
 
-	current   atomic.Pointer[path] // what packets go over; nil: none
-	lastWrite atomic.Int64         // Unix nanoseconds
-	why       atomic.Pointer[string]
-	path      *path // the latest try; of Run's goroutine
-	turn      turn
+	current   atomic.Pointer[path]   // what packets go over; nil: none
+	lastWrite atomic.Int64           // Unix nanoseconds
+	why       atomic.Pointer[string] // there is no path of UDP
+	noStream  atomic.Pointer[string] // why there is no stream through a proxy; nil: none was looked for, or there is one
+
+	// Of Run's goroutine: the latest tries.
+	search  *search
+	meeting *meeting
+	turn    turn
 }
 
 // turn is what Run's goroutine notes.
 type turn struct {
+	lookedAt  time.Time
+	addresses string
+
+	generation uint32
+	lastStart  time.Time
 	retry      time.Duration // until the next try, grows
 	retryAt    time.Time
-	lastStart  time.Time
-	silentAt   time.Time // since when the path has been silent; zero: it isn't
-	probedAt   time.Time
-	fullAt     time.Time
-	lookedAt   time.Time
-	addresses  string
-	badUntil   time.Time // a path that broke isn't used again before
-	bad        time.Duration
-	generation uint32
 	failed     bool // the last try found nothing
+
+	// The same for meetings.
+	meetGeneration uint32
+	meetRetry      time.Duration
+	meetAt         time.Time
 }
 
 // New makes a link, which does nothing before [Link.Run].
@@ -120,25 +131,37 @@ func (l *Link) Up() bool { return l.current.Load() != nil }
 
 // A State says how packets go.
 type State struct {
-	Up      bool
-	Relayed bool          // by a TURN server
-	Address string        // where they go
-	Trip    time.Duration // round trip
-	Loss    float64       // part of the latest probes that were lost
-	Why     string        // without a path: why
+	Up         bool
+	Relayed    bool          // by a TURN server
+	Bytestream bool          // over TCP, by a proxy
+	Address    string        // where they go
+	Trip       time.Duration // round trip
+	Loss       float64       // part of the latest probes that were lost
+	Why        string        // without a path of UDP: why
 }
 
 // State says how packets go now.
 func (l *Link) State() State {
-	p := l.current.Load()
+	p, why := l.current.Load(), *l.why.Load()
 	if p == nil {
-		return State{Why: *l.why.Load()}
+		if no := l.noStream.Load(); no != nil {
+			why += "; " + *no
+		}
+		return State{Why: why}
 	}
 	pulse := p.pulse(time.Now())
-	return State{Up: true, Relayed: p.relayed(), Address: p.remoteAddr(), Trip: pulse.trip, Loss: pulse.loss}
+	kind, address := p.carrier.describe()
+	s := State{Up: true, Relayed: kind == wayRelayed, Bytestream: kind == wayBytestream, Address: address, Trip: pulse.trip, Loss: pulse.loss}
+	if s.Bytestream {
+		s.Why = why
+	}
+	return s
 }
 
 func (l *Link) because(why string) { l.why.Store(&why) }
+
+// oneLine is the text of an error.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // usable tells whether packets go over p.
 func (l *Link) usable(p *path) bool { return l.current.Load() == p }

@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -28,6 +29,7 @@ type tracker struct {
 	answered uint64                    // the latest that was answered
 	trip     time.Duration             // smoothed round trip; 0 before the first
 	shortest time.Duration
+	patience time.Duration // how long an answer may take at least; 0: silentAfter
 }
 
 type sentProbe struct {
@@ -64,7 +66,9 @@ func (t *tracker) answer(n uint64, now time.Time) bool {
 	return true
 }
 
-func (t *tracker) limit() time.Duration { return max(silentAfter, silentTrips*t.trip) }
+func (t *tracker) limit() time.Duration {
+	return max(cmp.Or(t.patience, silentAfter), silentTrips*t.trip)
+}
 
 // waiting is for how long the oldest probe after the latest answered one has been waiting; 0 if none is.
 func (t *tracker) waiting(now time.Time) time.Duration {

@@ -4,9 +4,6 @@ import "time"
 
 // probe sends a probe, as large as the largest packets if full is set.
 func (p *path) probe(now time.Time, full bool) {
-	if p.conn == nil || !p.connected.Load() {
-		return
-	}
 	buf, t := make([]byte, probeBytes+4), &p.small
 	if full {
 		buf, t = make([]byte, maxDatagramBytes), &p.full
@@ -18,7 +15,7 @@ func (p *path) probe(now time.Time, full bool) {
 		n |= fullBit
 	}
 	p.sealer.seal(buf, frameProbe, n, []uint32{p.sender.latest()})
-	_, _ = p.conn.Write(buf) // as lost
+	_, _ = p.carrier.Write(buf) // as lost
 }
 
 // strain is what the probes say of how full the network is.
@@ -40,7 +37,7 @@ func (p *path) echo(b []byte, m *misser) {
 	}
 	var answer [probeBytes]byte
 	p.sealer.seal(answer[:], frameAnswer, n, nil)
-	_, _ = p.conn.Write(answer[:])
+	_, _ = p.carrier.Write(answer[:])
 	m.told(latest[0], time.Now(), p.strain())
 }
 

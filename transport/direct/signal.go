@@ -10,7 +10,7 @@ import (
 
 const (
 	// maxSignalBytes is the most that the payload of one message has.
-	maxSignalBytes = 256
+	maxSignalBytes = 512
 	signalHeader   = 3 // type and length
 
 	minUfragBytes, maxUfragBytes = 4, 64
@@ -24,7 +24,15 @@ const (
 	signalStart     signalType = 1
 	signalCandidate signalType = 2
 	signalAgain     signalType = 3
+	signalStream    signalType = 4
+	signalJoin      signalType = 5
+	signalNone      signalType = 6
+
+	lastSignal = signalNone
 )
+
+// begins tells whether a message has the receiver begin something that costs more than reading it.
+func (t signalType) begins() bool { return t == signalStart || t == signalStream || t == signalNone }
 
 // A kind is where a candidate comes from.
 type kind byte
@@ -39,8 +47,12 @@ const (
 type signal struct {
 	kind       signalType
 	generation uint32
-	ufrag, pwd string    // of a start
-	candidate  candidate // of a candidate
+	ufrag      string // of a start
+	pwd        string // of a start, stream or join
+	candidate  candidate
+	name       StreamName // of a stream, as the rest
+	host       string
+	port       uint16
 }
 
 // A candidate is an address under which one end may be reached (RFC 8445, 5.3).
@@ -59,17 +71,24 @@ func appendSignal(b []byte, s signal) []byte {
 	b = binary.BigEndian.AppendUint32(b, s.generation)
 	switch s.kind {
 	case signalStart:
-		b = append(append(b, byte(len(s.ufrag))), s.ufrag...)
-		b = append(append(b, byte(len(s.pwd))), s.pwd...)
+		b = appendText(appendText(b, s.ufrag), s.pwd)
 	case signalCandidate:
 		b = append(b, byte(s.candidate.kind))
 		b = binary.BigEndian.AppendUint32(b, s.candidate.priority)
 		b = binary.BigEndian.AppendUint16(b, s.candidate.addr.Port())
 		b = append(b, s.candidate.addr.Addr().AsSlice()...)
+	case signalStream:
+		b = append(appendText(b, s.pwd), s.name[:]...)
+		b = append(binary.BigEndian.AppendUint16(b, s.port), s.host...)
+	case signalJoin:
+		b = appendText(b, s.pwd)
 	}
 	binary.BigEndian.PutUint16(b[begin-2:], uint16(len(b)-begin))
 	return b
 }
+
+// appendText adds a text of at most 255 bytes behind its length.
+func appendText(b []byte, text string) []byte { return append(append(b, byte(len(text))), text...) }
 
 // readSignal reads the next message of a type that we know. The buffer has maxSignalBytes.
 func readSignal(r io.Reader, buf []byte) (signal, error) {
@@ -85,7 +104,7 @@ func readSignal(r io.Reader, buf []byte) (signal, error) {
 		if _, err := io.ReadFull(r, buf[:n]); err != nil {
 			return signal{}, err
 		}
-		if t := signalType(header[0]); t >= signalStart && t <= signalAgain {
+		if t := signalType(header[0]); t >= signalStart && t <= lastSignal {
 			return parseSignal(t, buf[:n])
 		}
 		if skipped++; skipped > maxSkipped {
@@ -113,6 +132,13 @@ func parseSignal(t signalType, b []byte) (signal, error) {
 	case signalCandidate:
 		s.candidate, ok = parseCandidate(b)
 		b = nil
+	case signalStream:
+		if s.pwd, b, ok = cutToken(b, minPwdBytes, maxPwdBytes); !ok {
+			return s, errSignal
+		}
+		ok, b = s.parsePlace(b), nil
+	case signalJoin:
+		s.pwd, b, ok = cutToken(b, minPwdBytes, maxPwdBytes)
 	default:
 		ok = true
 	}
@@ -120,6 +146,17 @@ func parseSignal(t signalType, b []byte) (signal, error) {
 		return s, errSignal
 	}
 	return s, nil
+}
+
+// parsePlace takes where a stream is to be had.
+func (s *signal) parsePlace(b []byte) bool {
+	const fixed = len(s.name) + 2
+	if len(b) < fixed {
+		return false
+	}
+	copy(s.name[:], b)
+	s.port, s.host = binary.BigEndian.Uint16(b[len(s.name):]), string(b[fixed:])
+	return s.port != 0 && validHost(s.host)
 }
 
 // cutToken takes a name or password, whose characters are those of ICE (RFC 8839, 5.4), off the begin of b.

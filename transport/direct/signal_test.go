@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -17,6 +18,11 @@ var signals = map[string]signal{
 	"02001b00000002 02 00ffffff ffff 20010db8000000000000000000000001": {
 		kind: signalCandidate, generation: 2, candidate: candidate{kindRelay, 0xffffff, netip.MustParseAddrPort("[2001:db8::1]:65535")}},
 	"03000400000003": {kind: signalAgain, generation: 3},
+	"04004200000004 20 " + hex.EncodeToString([]byte(strings.Repeat("p0+/", 8))) + " " + strings.Repeat("ab", 20) + " 1388 70726f78792e61": {
+		kind: signalStream, generation: 4, pwd: strings.Repeat("p0+/", 8), name: StreamName(bytes.Repeat([]byte{0xab}, 20)), host: "proxy.a", port: 5000},
+	"05002500000005 20 " + hex.EncodeToString([]byte(strings.Repeat("p0+/", 8))): {
+		kind: signalJoin, generation: 5, pwd: strings.Repeat("p0+/", 8)},
+	"06000400000006": {kind: signalNone, generation: 6},
 }
 
 // The messages are those of SPEC.md, byte for byte.
@@ -44,7 +50,7 @@ func wireBytes(t testing.TB, text string) []byte {
 
 func TestMalformedSignals(t *testing.T) {
 	for name, text := range map[string]string{
-		"too long":                 "010101" + strings.Repeat("00", 257),
+		"too long":                 "010201" + strings.Repeat("00", 513),
 		"no generation":            "030003000000",
 		"something behind":         "03000500000003ff",
 		"empty start":              "01000400000001",
@@ -57,6 +63,16 @@ func TestMalformedSignals(t *testing.T) {
 		"IPv4 in IPv6":             "02001b00000002 02 00ffffff ffff 00000000000000000000ffff0a000001",
 		"too many of other types":  strings.Repeat("630000", maxSkipped+1),
 		"nothing but a wrong size": "01000000",
+		"a stream of no port":      streamText("0000", "proxy.a"),
+		"a stream of no host":      streamText("1388", ""),
+		"a host with a space":      streamText("1388", "proxy a"),
+		"a host with a zone":       streamText("1388", "fe80::1%eth0"),
+		"a host that is too long":  streamText("1388", strings.Repeat("a.", 127)),
+		"a host with a port":       streamText("1388", "proxy.a:22"),
+		"a host that is an option": streamText("1388", "-proxy"),
+		"a stream that is short":   "04002700000004 20" + strings.Repeat("70", 32) + "abab",
+		"a join without password":  "05000400000005",
+		"something behind none":    "0600050000000600",
 	} {
 		if s, err := readSignal(bytes.NewReader(wireBytes(t, text)), make([]byte, maxSignalBytes)); !errors.Is(err, errSignal) {
 			t.Errorf("%s: %+v, %v", name, s, err)
@@ -65,6 +81,12 @@ func TestMalformedSignals(t *testing.T) {
 	if _, err := readSignal(bytes.NewReader(wireBytes(t, "630001ff 03000400000003")), make([]byte, maxSignalBytes)); err != nil {
 		t.Errorf("behind an unknown one: %v", err)
 	}
+}
+
+// streamText is a message of a stream at a port of a host.
+func streamText(port, host string) string {
+	const rest = 4 + 1 + 32 + 20 + 2
+	return fmt.Sprintf("04%04x00000004 20", rest+len(host)) + strings.Repeat("70", 32) + strings.Repeat("ab", 20) + port + hex.EncodeToString([]byte(host))
 }
 
 // Addresses that lead nowhere, or to ourselves, aren't tried.

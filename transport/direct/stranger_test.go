@@ -14,7 +14,7 @@ import (
 func TestStranger(t *testing.T) {
 	w := newWire(t)
 	w.await(t, true)
-	p := w.a.current.Load()
+	p := w.a.current.Load().carrier.(udp).search
 	locals, err := p.agent.GetLocalCandidates()
 	if err != nil || len(locals) == 0 {
 		t.Fatal(err, len(locals))
@@ -56,7 +56,7 @@ func TestStranger(t *testing.T) {
 }
 
 // rightWord is what the peer says.
-func rightWord(t *testing.T, p *path) []byte {
+func rightWord(t *testing.T, p *search) []byte {
 	t.Helper()
 	theirs, _, err := p.agent.GetRemoteUserCredentials()
 	if err != nil {
@@ -71,7 +71,7 @@ func rightWord(t *testing.T, p *path) []byte {
 }
 
 // strangeWords are what somebody may try who knows all but the passwords.
-func strangeWords(t *testing.T, p *path) [][]byte {
+func strangeWords(t *testing.T, p *search) [][]byte {
 	t.Helper()
 	build := func(setters ...stun.Setter) []byte {
 		m, err := stun.Build(append([]stun.Setter{stun.BindingRequest, stun.TransactionID}, setters...)...)
