@@ -13,8 +13,8 @@ import (
 func TestPaths(t *testing.T) {
 	t.Parallel()
 	const (
-		inBand, direct, relayed = "in-band", "direct", "relayed"
-		blockUDP                = "meta l4proto udp drop"
+		inBand, direct, relayed, bytestream = "in-band", "direct", "relayed", "bytestream"
+		blockUDP                            = "meta l4proto udp drop"
 	)
 	cone, symmetric := network.SiteOptions{NAT: network.ConeNAT}, network.SiteOptions{NAT: network.SymmetricNAT}
 	with := func(o network.SiteOptions, change func(*network.SiteOptions)) network.SiteOptions {
@@ -38,9 +38,9 @@ func TestPaths(t *testing.T) {
 		{name: "both behind cone NAT", his: cone, hers: &cone, path: direct},
 		{name: "one symmetric", his: cone, hers: &symmetric, path: relayed},
 		{name: "both symmetric", his: symmetric, hers: &symmetric, path: relayed},
-		{name: "UDP blocked", his: cone, hers: &blocked, path: inBand, bytes: inBandPack},
+		{name: "UDP blocked", his: cone, hers: &blocked, path: bytestream},
 		{name: "all blocked but the server's port", his: cone, hers: &cone, path: inBand, bytes: inBandPack, only: func(p *pathsScene) { p.onlyXMPP(t) }},
-		{name: "cut", his: cone, hers: &cone, path: direct, then: inBand, push: func(p *pathsScene) { p.alices.SetRules(blockUDP) }},
+		{name: "cut", his: cone, hers: &cone, path: direct, then: bytestream, push: func(p *pathsScene) { p.alices.SetRules(blockUDP) }},
 		{name: "moves", his: cone, hers: &cone, path: direct, push: func(p *pathsScene) { p.at[p.alice].MoveTo(p.internet.Site(cone)) }},
 		{name: "far and lossy", his: far, hers: &far, path: direct, bytes: inBandPack},
 		{name: "MTU 1280", his: cone, hers: &network.SiteOptions{NAT: network.ConeNAT, MTU: 1280}, path: direct},

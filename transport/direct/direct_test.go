@@ -20,9 +20,15 @@ type wire struct {
 	changed    chan struct{}
 }
 
-func newWire(t *testing.T) *wire { return newWireOf(t, nil) }
+func newWire(t *testing.T) *wire { return newWireWith(t, func(_, _ *Config) {}) }
 
 func newWireOf(t *testing.T, listen func(string, *net.UDPAddr) (Socket, error)) *wire {
+	t.Helper()
+	return newWireWith(t, func(a, _ *Config) { a.Listen = listen })
+}
+
+// newWireWith has the settings of the two changed, of which a controls.
+func newWireWith(t *testing.T, change func(a, b *Config)) *wire {
 	t.Helper()
 	w := &wire{aGot: make(chan []byte, 10000), bGot: make(chan []byte, 10000), changed: make(chan struct{}, 1000)}
 	receive := func(got chan []byte) func([]byte) {
@@ -34,8 +40,10 @@ func newWireOf(t *testing.T, listen func(string, *net.UDPAddr) (Socket, error)) 
 		}
 	}
 	changed := func() { w.changed <- struct{}{} }
-	w.a = New(Config{Controlling: true, Loopback: true, Listen: listen, Receive: receive(w.aGot), Changed: changed})
-	w.b = New(Config{Loopback: true, Receive: receive(w.bGot), Changed: changed})
+	a := Config{Controlling: true, Loopback: true, Receive: receive(w.aGot), Changed: changed}
+	b := Config{Loopback: true, Receive: receive(w.bGot), Changed: changed}
+	change(&a, &b)
+	w.a, w.b = New(a), New(b)
 	ctx, cancel := context.WithCancel(t.Context())
 	aIn, bOut := io.Pipe()
 	bIn, aOut := io.Pipe()
@@ -68,6 +76,23 @@ func (w *wire) await(t *testing.T, up bool) {
 	}
 }
 
+// exchange expects packets of all sizes to arrive as they were.
+func (w *wire) exchange(t *testing.T) {
+	t.Helper()
+	for _, n := range []int{1, 100, wholeBytes, wholeBytes + 1, MaxPacketBytes} {
+		if p := packetOf(n, 7); !w.a.Write(p) {
+			t.Fatalf("%d bytes weren't sent", n)
+		} else {
+			expectPacket(t, w.bGot, p)
+		}
+		if p := packetOf(n, 9); !w.b.Write(p) {
+			t.Fatalf("%d bytes weren't sent", n)
+		} else {
+			expectPacket(t, w.aGot, p)
+		}
+	}
+}
+
 func packetOf(n int, fill byte) []byte {
 	b := bytes.Repeat([]byte{fill}, n)
 	b[0] = quicShort
@@ -95,18 +120,7 @@ func TestLink(t *testing.T) {
 	begin := time.Now()
 	w.await(t, true)
 	t.Logf("up after %v: %+v", time.Since(begin), w.a.State())
-	for _, n := range []int{1, 100, wholeBytes, wholeBytes + 1, MaxPacketBytes} {
-		if p := packetOf(n, 7); !w.a.Write(p) {
-			t.Fatalf("%d bytes weren't sent", n)
-		} else {
-			expectPacket(t, w.bGot, p)
-		}
-		if p := packetOf(n, 9); !w.b.Write(p) {
-			t.Fatalf("%d bytes weren't sent", n)
-		} else {
-			expectPacket(t, w.aGot, p)
-		}
-	}
+	w.exchange(t)
 	for _, p := range [][]byte{{}, packetOf(MaxPacketBytes+1, 1), {0xc0, 1, 2}, {frameProbe, 1, 2}} {
 		if w.a.Write(p) {
 			t.Errorf("sent: %x", p[:min(len(p), 3)])

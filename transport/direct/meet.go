@@ -85,7 +85,7 @@ func (l *Link) lookStream(now time.Time) time.Duration {
 		m.stream, m.metAt = newStream(m.conn, l.poke), now
 		m.path, m.err = newPath(l, m.stream, newSealer(l.cfg.Controlling, m.ours, m.theirs))
 	case m.err == nil && m.stream.over():
-		m.err = errors.New("the proxy has ended it")
+		m.err = errors.New("it was cut off")
 	}
 	if m.err != nil {
 		return l.meetAgain(m.err, now)
