@@ -29,7 +29,7 @@ func TestPaths(t *testing.T) {
 		name       string
 		his        network.SiteOptions
 		hers       *network.SiteOptions
-		path, then string              // by which the push goes, and the clone after it, if it's another one
+		path, then string              // by which the push goes, and then, and the clone after it, if it's another one
 		only       func(p *pathsScene) // what changes before
 		push       func(p *pathsScene) // what happens in its middle
 		bytes      int                 // other than pathsPack
@@ -56,7 +56,9 @@ func TestPaths(t *testing.T) {
 			if c.push != nil {
 				middle = func() { c.push(p) }
 			}
-			p.push(t, middle).by(t, c.path)
+			m := p.push(t, middle)
+			m.by(t, c.path)
+			m.by(t, cmp.Or(c.then, c.path))
 			p.fetch(t).by(t, cmp.Or(c.then, c.path))
 		})
 	}
