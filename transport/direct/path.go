@@ -17,6 +17,7 @@ const (
 	framePartTwo  = 0x23
 	frameNumbered = 0x24
 	frameAsk      = 0x25
+	framePadding  = 0x26
 
 	quicMask, quicShort = 0xc0, 0x40
 
@@ -28,12 +29,12 @@ const (
 	wholeBytes = 1180
 )
 
-// A carrier takes datagrams to the other end, each whole or not at all, and brings the other end's. Writes don't block.
+// A carrier takes datagrams to the other end, each whole or not at all, and brings the other end's.
 type carrier interface {
 	Read(b []byte) (int, error)
 	Write(b []byte) (int, error)
 	SetReadDeadline(t time.Time) error
-	crowded() bool           // more waits to be sent than is good: a packet more had better be dropped
+	room() bool              // there is room for a packet, maybe after a moment
 	patience() time.Duration // how long an answer may take where round trips are short
 	reliable() bool          // datagrams of all sizes arrive, but for those that it drops itself
 	describe() (k wayKind, address string)
@@ -87,9 +88,9 @@ func newPath(l *Link, c carrier, s sealer) (*path, error) {
 // wait is for a path whose carrier was closed to end.
 func (p *path) wait() { p.tasks.Wait() }
 
-// write sends a packet of QUIC. What the network doesn't take is lost; what a carrier wouldn't, too, before it has a number, so that QUIC knows of it.
+// write sends a packet of QUIC. What the network doesn't take is lost; what a carrier doesn't, too, before it has a number, so that QUIC knows of it.
 func (p *path) write(packet []byte) {
-	if p.carrier.crowded() {
+	if !p.carrier.room() {
 		return
 	}
 	hold := time.Duration(p.hold.Load())

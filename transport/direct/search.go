@@ -140,8 +140,8 @@ type udp struct {
 	search *search
 }
 
-// crowded is never: the network tells by losing packets.
-func (udp) crowded() bool { return false }
+// room is always: the network tells by losing packets.
+func (udp) room() bool { return true }
 
 // patience is how long an answer may take where round trips are short.
 func (udp) patience() time.Duration { return silentAfter }

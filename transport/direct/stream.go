@@ -12,15 +12,19 @@ import (
 
 const (
 	streamHeader = 2 // length
-	// maxPendingBytes is what waits for the socket. Packets are dropped from crowdedBytes on; the rest is for probes.
+	// maxPendingBytes is what waits for the socket. Packets wait from crowdedBytes on, for roomWithin; the rest is for probes.
 	maxPendingBytes = 192 << 10
 	crowdedBytes    = 128 << 10
+	roomWithin      = 250 * time.Millisecond
 	streamReadBytes = 64 << 10
 
 	// streamPatience is how long an answer may take on a stream, where what is lost holds up the rest.
 	streamPatience = 1500 * time.Millisecond
 	// streamWriteWithin is how long a write may take.
 	streamWriteWithin = 20 * time.Second
+
+	// warmBytes of padding are sent first: TCP begins with less on its way than QUIC does, which would take the queue for that of a full network.
+	warmBytes = 64 << 10
 
 	// heldBack is what a proxy may keep back of a stream until more comes.
 	heldBack = 4096
@@ -42,6 +46,7 @@ type stream struct {
 	more    chan struct{} // something is pending
 	mu      sync.Mutex
 	pending []byte
+	taken   chan struct{} // closed when it is taken; nil: nobody waits for that
 }
 
 var (
@@ -57,6 +62,11 @@ func newStream(conn net.Conn, ended func()) *stream {
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tuneStream(tcp)
+	}
+	padding := make([]byte, MaxPacketBytes)
+	padding[0] = framePadding
+	for n := 0; n < warmBytes; n += len(padding) {
+		s.queue(padding)
 	}
 	s.tasks.Go(s.write)
 	return s
@@ -125,23 +135,28 @@ func (s *stream) SetReadDeadline(t time.Time) error { return s.conn.SetReadDeadl
 
 // Write queues a datagram, or drops it if too much waits.
 func (s *stream) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	room := len(s.pending)+streamHeader+len(b) <= maxPendingBytes
-	if room {
-		s.pending = binary.BigEndian.AppendUint16(s.pending, uint16(len(b)))
-		s.pending = append(s.pending, b...)
-	}
-	s.mu.Unlock()
-	switch {
-	case s.over():
+	if s.over() {
 		return 0, errEnded
-	case room:
+	}
+	if s.queue(b) {
 		select {
 		case s.more <- struct{}{}:
 		default:
 		}
 	}
 	return len(b), nil
+}
+
+// queue is false if there is no room.
+func (s *stream) queue(b []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending)+streamHeader+len(b) > maxPendingBytes {
+		return false
+	}
+	s.pending = binary.BigEndian.AppendUint16(s.pending, uint16(len(b)))
+	s.pending = append(s.pending, b...)
+	return true
 }
 
 // write is the only writer of the connection.
@@ -152,6 +167,10 @@ func (s *stream) write() {
 	for {
 		s.mu.Lock()
 		buf, s.pending = s.pending, buf[:0]
+		if s.taken != nil {
+			close(s.taken)
+			s.taken = nil
+		}
 		s.mu.Unlock()
 		if len(buf) > 0 {
 			unfilled, fills = unfilled+len(buf), 0
@@ -191,11 +210,38 @@ func (s *stream) idle(unfilled, fills int) (fill, ok bool) {
 	}
 }
 
-// crowded tells whether too much waits for further packets.
-func (s *stream) crowded() bool {
+// room waits for room for a packet: QUIC is to go at the pace of TCP, and sees no losses. It is false if there is none soon.
+func (s *stream) room() bool {
+	taken := s.crowded()
+	if taken == nil {
+		return true
+	}
+	timer := time.NewTimer(roomWithin)
+	defer timer.Stop()
+	for taken != nil {
+		select {
+		case <-taken:
+		case <-timer.C:
+			return false
+		case <-s.done:
+			return false
+		}
+		taken = s.crowded()
+	}
+	return true
+}
+
+// crowded returns what is closed when some of what is pending was taken; nil if that isn't much.
+func (s *stream) crowded() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.pending) > crowdedBytes
+	if len(s.pending) <= crowdedBytes {
+		return nil
+	}
+	if s.taken == nil {
+		s.taken = make(chan struct{})
+	}
+	return s.taken
 }
 
 func (s *stream) patience() time.Duration { return streamPatience }

@@ -51,13 +51,20 @@ func TestFill(t *testing.T) {
 				if err != nil {
 					return
 				}
-				if len(b) == 0 {
+				switch {
+				case len(b) == 0:
 					empty++
-				} else {
+				case b[0] != framePadding:
 					datagrams++
 				}
 			}
 		}()
+		time.Sleep(time.Second) // for the padding
+		synctest.Wait()
+		if empty != len(fillAfter) {
+			t.Errorf("behind the padding: %d empty frames", empty)
+		}
+		empty = 0
 		send := func(n int) {
 			for range n {
 				if _, err := s.Write(make([]byte, 1000)); err != nil {
@@ -84,24 +91,33 @@ func TestFill(t *testing.T) {
 	})
 }
 
-// Who doesn't read has us keep only so much, doesn't block us, and there is room for probes when there is none for packets.
+// Who doesn't read has us keep only so much, blocks us only so long, and there is room for probes when there is none for packets.
 func TestStreamFull(t *testing.T) {
 	s, _, ended := oneEnd(t)
-	packets := 0
-	for ; !s.crowded() && packets < 1000; packets++ {
+	for packets := 0; s.crowded() == nil; packets++ {
 		_, _ = s.Write(make([]byte, 1000))
+		if packets > 2*crowdedBytes/1000 { // as much again is being written
+			t.Fatalf("%d packets were taken", packets)
+		}
+		time.Sleep(time.Microsecond) // for the writer to take the first
 	}
-	if packets > 2*crowdedBytes/1000 { // as much again is being written
-		t.Errorf("%d packets were taken", packets)
+	begin := time.Now()
+	if s.room() || time.Since(begin) < roomWithin {
+		t.Errorf("room for a packet after %v", time.Since(begin))
 	}
-	before := len(s.pending)
-	if _, err := s.Write(make([]byte, 100)); err != nil || len(s.pending) == before {
+	pending := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.pending)
+	}
+	before := pending()
+	if _, err := s.Write(make([]byte, 100)); err != nil || pending() == before {
 		t.Errorf("no room for a probe: %v", err)
 	}
 	for range 1000 {
 		_, _ = s.Write(make([]byte, 1000))
 	}
-	if n := len(s.pending); n > maxPendingBytes {
+	if n := pending(); n > maxPendingBytes {
 		t.Errorf("%d bytes are pending", n)
 	}
 	s.close()
