@@ -169,7 +169,7 @@ func (c *Conn) link(ctx context.Context, in io.Reader, out io.Writer) error {
 	e, p := c.endpoint, c.peer
 	l := direct.New(direct.Config{
 		Controlling: c.way.dialed, RelayOnly: e.cfg.Direct.RelayOnly, Loopback: e.session.loopback.Load(),
-		Servers:  e.servers, RootCAs: e.cfg.Direct.RootCAs,
+		Servers: e.servers, RootCAs: e.cfg.Direct.RootCAs,
 		Proxy:    func(ctx context.Context) (*direct.Proxy, error) { return e.newStream(ctx, p) },
 		AtServer: e.atServer,
 		Receive:  func(packet []byte) { e.packets.deliverPacket(p, packet) },

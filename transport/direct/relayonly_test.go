@@ -68,11 +68,12 @@ func TestRelayOnly(t *testing.T) {
 		t.Errorf("not relayed: %+v", s)
 	}
 	p := w.a.current.Load()
-	ours, err := p.agent.GetLocalCandidates()
+	search := p.carrier.(udp).search
+	ours, err := search.agent.GetLocalCandidates()
 	if err != nil || len(ours) == 0 {
 		t.Fatal(err, len(ours))
 	}
-	theirs, err := w.b.current.Load().agent.GetRemoteCandidates()
+	theirs, err := w.b.current.Load().carrier.(udp).search.agent.GetRemoteCandidates()
 	if err != nil || len(theirs) == 0 {
 		t.Fatal(err, len(theirs))
 	}
@@ -93,7 +94,7 @@ func TestRelayOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, b := range append(strangeWords(t, p), data.Raw, []byte{0x40, 0, 0, 4, 1, 2, 3, 4}) {
+		for _, b := range append(strangeWords(t, search), data.Raw, []byte{0x40, 0, 0, 4, 1, 2, 3, 4}) {
 			if _, err := stranger.Write(b); err != nil {
 				t.Fatalf("%s: %v", addr, err)
 			}
