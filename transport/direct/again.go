@@ -121,6 +121,7 @@ func (l *Link) watchAddresses(now time.Time) {
 		return
 	}
 	t.addresses, t.retry = addresses, 0
+	l.leave(addresses)
 	if p := l.current.Load(); p != nil {
 		if kind, _ := p.carrier.describe(); kind == wayDirect {
 			return

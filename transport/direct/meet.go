@@ -3,6 +3,8 @@ package direct
 import (
 	"context"
 	"errors"
+	"net"
+	"strings"
 	"time"
 )
 
@@ -11,8 +13,8 @@ const (
 	meetAfter = 2 * time.Second
 	// minMeetRetry is the time between tries; it grows up to maxRetry.
 	minMeetRetry = 5 * time.Second
-	// meetSilentWithin is how long a stream may be silent until it is given up.
-	meetSilentWithin = 5 * time.Second
+	// meetSilentWithin is how long a stream may be silent until it is given up. Who has joined waits for as long as a try may take, for it is the other side that has it activated.
+	meetSilentWithin = 4 * time.Second
 	// meetLinger is how long a stream is kept after there is a better path.
 	meetLinger = 10 * time.Second
 )
@@ -84,7 +86,10 @@ func (l *Link) lookStream(now time.Time) time.Duration {
 	case m.err == nil && m.stream == nil:
 		m.stream, m.metAt = newStream(m.conn, l.poke), now
 		m.path, m.err = newPath(l, m.stream, newSealer(l.cfg.Controlling, m.ours, m.theirs))
-	case m.err == nil && m.stream.over():
+	case m.stream != nil && m.stream.over() && l.direct():
+		l.dropMeeting()
+		return lookAt
+	case m.stream != nil && m.stream.over():
 		m.err = errors.New("it was cut off")
 	}
 	if m.err != nil {
@@ -95,13 +100,36 @@ func (l *Link) lookStream(now time.Time) time.Duration {
 	case m.path.health.good:
 		l.turn.meetRetry = 0
 		l.noStream.Store(nil)
-	case m.path.silentFor(now) > meetSilentWithin, now.Sub(m.metAt) > meetSilentWithin && m.path.health.goodAt.IsZero():
+	case m.silent(now):
 		return l.meetAgain(errors.New("it has gone silent"), now)
 	}
 	if l.direct() && now.Sub(l.search.path.health.goodAt) > meetLinger {
 		l.dropMeeting()
 	}
 	return wait
+}
+
+// silent tells whether nothing has been heard over the stream for too long.
+func (m *meeting) silent(now time.Time) bool {
+	if !m.path.health.goodAt.IsZero() {
+		return m.path.silentFor(now) > meetSilentWithin
+	}
+	patience := meetWithin
+	if m.activated {
+		patience = meetSilentWithin
+	}
+	return now.Sub(m.metAt) > patience
+}
+
+// leave ends a meeting of which the machine's address is gone.
+func (l *Link) leave(addresses string) {
+	if l.meeting == nil || l.meeting.stream == nil {
+		return
+	}
+	host, _, err := net.SplitHostPort(l.meeting.conn.LocalAddr().String())
+	if err == nil && !strings.Contains(" "+addresses, " "+host+"/") {
+		l.dropMeeting()
+	}
 }
 
 // meetAgain gives a meeting up, and returns when to look again.

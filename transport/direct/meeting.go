@@ -27,6 +27,7 @@ type meeting struct {
 	// What comes of it; after done.
 	conn         net.Conn
 	ours, theirs string // passwords
+	activated    bool   // by us
 	err          error
 
 	// Of Run's goroutine.
@@ -141,7 +142,7 @@ func (m *meeting) invite(ctx context.Context) (answer signal, err error) {
 		_ = conn.Close()
 		return answer, err
 	}
-	m.conn, m.theirs = conn, answer.pwd
+	m.conn, m.theirs, m.activated = conn, answer.pwd, true
 	return answer, nil
 }
 
