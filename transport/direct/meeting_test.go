@@ -276,3 +276,25 @@ func TestToldToScan(t *testing.T) {
 		t.Errorf("%d connections", len(j.conns))
 	}
 }
+
+// A stream is left when this machine hasn't its address any more, and no sooner.
+func TestLeave(t *testing.T) {
+	j := newJoint(t).start()
+	conn, err := net.Dial("tcp", j.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := New(Config{})
+	over := make(chan struct{})
+	close(over)
+	m := &meeting{link: l, cancel: func() {}, done: over, conn: conn, stream: newStream(conn, l.poke)}
+	l.meeting = m
+	for _, addresses := range []string{"127.0.0.1/8 ::1/128 ", "10.0.0.1/8 127.0.0.1/8 "} {
+		if l.leave(addresses); l.meeting != m || m.stream.over() {
+			t.Fatalf("left with %s", addresses)
+		}
+	}
+	if l.leave("10.0.0.1/8 7.127.0.0.1/8 "); l.meeting != nil || !m.stream.over() {
+		t.Error("not left")
+	}
+}

@@ -129,7 +129,7 @@ func TestStreamFull(t *testing.T) {
 // A deadline that passes in the middle of a frame loses nothing of it.
 func TestStreamDeadline(t *testing.T) {
 	s, other, ended := oneEnd(t)
-	buf := make([]byte, maxDatagramBytes)
+	buf := make([]byte, 2*maxDatagramBytes)
 	for _, part := range [][]byte{{0}, {5, 1}, {2, 3}} {
 		go func() { _, _ = other.Write(part) }() // a pipe's writer waits for its reader
 		_ = s.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
@@ -147,7 +147,7 @@ func TestStreamDeadline(t *testing.T) {
 	if s.over() {
 		t.Error("it has ended")
 	}
-	go func() { _, _ = other.Write([]byte{5, 0xad}) }() // 1,453
+	go func() { _, _ = other.Write(append([]byte{5, 0xad}, make([]byte, maxDatagramBytes+1)...)) }()
 	if _, err := s.Read(buf); !errors.Is(err, errFrame) || !s.over() || ended.Load() != 1 {
 		t.Errorf("a frame that is too long: %v", err)
 	}
@@ -156,7 +156,7 @@ func TestStreamDeadline(t *testing.T) {
 // Whatever comes over a stream, datagrams are of a proper size, and those that are taken are those that were sent.
 func FuzzStream(f *testing.F) {
 	f.Add([]byte{0, 1, 9, 0, 0, 0, 2, 8, 7})
-	f.Add([]byte{5, 0xad, 1})
+	f.Add(append([]byte{5, 0xad}, make([]byte, maxDatagramBytes+1)...))
 	f.Add(append([]byte{5, 0xac}, make([]byte, maxDatagramBytes)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := &stream{in: bufio.NewReader(bytes.NewReader(b))}
