@@ -34,6 +34,7 @@ func (e *Endpoint) track(q *quic.Conn, p *peer, dialed bool) *Conn {
 	p.conn.Store(q)
 	c.way.because("the peer may not know our addresses yet")
 	e.book.add(c)
+	e.cfg.Log.Debug("connection begun", "with", p.full)
 	c.watchFlight()
 	context.AfterFunc(q.Context(), func() {
 		p.conn.CompareAndSwap(q, nil) // peers are remembered for longer

@@ -55,8 +55,9 @@ type Host struct {
 	*Namespace
 	Addr netip.Addr
 
-	cables int
-	device string // that leads to the present site
+	cables  int
+	device  string // that leads to the present site
+	gateway netip.Addr
 }
 
 // NewInternet makes an Internet without sites, which is gone with the test.
@@ -196,11 +197,20 @@ func (h *Host) join(s *Site) {
 		ends[1].addresses = append(ends[1].addresses, netip.PrefixFrom(s.inner6(s.hosts, 2), 64))
 	}
 	connectWire(ends[0], ends[1], ethernetMTU)
+	if s.o.Rules != "" {
+		h.ip("link set dev " + h.device + " gso_max_segs 1") // or a rule would be for many packets of TCP's at once
+	}
 	h.ip("route replace default via " + near.Addr().String())
 	if s.o.IPv6 {
 		h.ip6("route replace default via " + s.inner6(s.hosts, 1).String())
 	}
-	h.Addr = far.Addr()
+	h.Addr, h.gateway = far.Addr(), near.Addr()
+}
+
+// SetCongestionControl has TCP use an algorithm that the kernel knows, for connections that the host begins from now on.
+func (h *Host) SetCongestionControl(algorithm string) {
+	h.tb.Helper()
+	h.ip("route replace default via " + h.gateway.String() + " congctl " + algorithm)
 }
 
 // MoveTo takes the host to another site, as from a wireless LAN to a mobile network: it has other addresses, and those of before are gone.
