@@ -17,7 +17,7 @@ REQUIRE_SERVERS ?= 1
 endif
 TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench soak idle survive fuzz vuln cross install clean
+.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench bench-paths paths soak idle survive fuzz vuln cross install clean
 
 all: build
 
@@ -63,8 +63,17 @@ imports:
 demo: build
 	'$(BIN)' demo
 
+# All but the paths, which take as long as all else.
 bench: deps build
-	$(TEST_ENV) $(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -timeout 15m ./integration
+	$(TEST_ENV) $(GO) test -run '^$$' -bench . -skip '^BenchmarkPaths$$' -benchtime 1x -count=1 -timeout 15m ./integration
+
+# The direct path beside ssh, on the same links.
+bench-paths: deps build
+	$(TEST_ENV) $(GO) test -run '^$$' -bench '^BenchmarkPaths$$' -benchtime 1x -count=1 -timeout 30m ./integration
+
+# A push and a clone of 50 MB on each kind of network.
+paths: deps build
+	$(TEST_ENV) PATHS_FULL=1 $(GO) test -run '^TestPaths$$' -v -count=1 -parallel 1 -timeout 20m ./integration
 
 # Many clients, random pushes, fetches and kills, for so long.
 soak: deps build

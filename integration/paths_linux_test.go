@@ -25,6 +25,7 @@ func TestPaths(t *testing.T) {
 	far := with(cone, func(o *network.SiteOptions) {
 		o.Delay, o.Rules = 25*time.Millisecond, "numgen random mod 200 == 0 drop"
 	})
+	report := newPathsReport(t)
 	for _, c := range []struct {
 		name       string
 		his        network.SiteOptions
@@ -51,15 +52,14 @@ func TestPaths(t *testing.T) {
 			if c.only != nil {
 				c.only(p)
 			}
-			p.bytes = cmp.Or(c.bytes, p.bytes)
+			p.bytes = report.bytes(c.bytes)
 			var middle func()
 			if c.push != nil {
 				middle = func() { c.push(p) }
 			}
-			m := p.push(t, middle)
-			m.by(t, c.path)
-			m.by(t, cmp.Or(c.then, c.path))
-			p.fetch(t).by(t, cmp.Or(c.then, c.path))
+			then := cmp.Or(c.then, c.path)
+			report.add(c.name, "push", p.bytes, p.push(t, middle).by(t, c.path).by(t, then))
+			report.add(c.name, "clone", p.bytes, p.fetch(t).by(t, then))
 		})
 	}
 }

@@ -66,12 +66,13 @@ type passage struct {
 	paths       []string      // that were used, one after the other
 }
 
-// by expects that a path was used.
-func (m passage) by(t *testing.T, path string) {
+// by expects that a path was used, and returns the passage.
+func (m passage) by(t *testing.T, path string) passage {
 	t.Helper()
 	if !slices.ContainsFunc(m.paths, func(used string) bool { return strings.HasPrefix(used, path) }) {
 		t.Errorf("paths used: %q, want %s", m.paths, path)
 	}
+	return m
 }
 
 // push pushes a large commit. middle, if any, is called once, when a part has arrived.
