@@ -13,6 +13,11 @@ const (
 	maxAsks  = 3
 	// askAgainExtra is how much longer than a round trip an answer may take.
 	askAgainExtra = 10 * time.Millisecond
+
+	minLoss = 0.001 // what less is lost isn't worth to wait for
+	maxHold = 50 * time.Millisecond
+	// youngFor is for how long after the first packet QUIC may still be in slow start.
+	youngFor = 2 * time.Second
 )
 
 // A misser notices which numbered packets are missing, and asks for them once more. QUIC, which gets the others without delay, sees them come late, and not lost: a
@@ -21,7 +26,8 @@ type misser struct {
 	ask func(numbers []uint32)
 
 	begun   bool
-	highest uint32 // number of the latest packet
+	first   time.Time // when the first packet came
+	highest uint32    // number of the latest packet
 	missing map[uint32]missingPacket
 
 	counted, lost int // in the present window
@@ -42,7 +48,7 @@ type strain struct {
 // take notes a packet that came.
 func (m *misser) take(number uint32, now time.Time, s strain) {
 	if !m.begun {
-		m.begun, m.highest, m.missing = true, number-1, make(map[uint32]missingPacket)
+		m.begun, m.first, m.highest, m.missing = true, now, number-1, make(map[uint32]missingPacket)
 	}
 	fresh := int32(number - m.highest)
 	if fresh <= 0 {
@@ -87,6 +93,18 @@ func (m *misser) note(number uint32, now time.Time, s strain) {
 // hides tells whether losses are to be made good.
 func (m *misser) hides(s strain) bool {
 	return m.lost <= maxLostOf && m.loss <= maxHiddenLoss && !s.long && len(m.missing) < maxAsked
+}
+
+// holds is how long acknowledgements are to wait: a small part of the round trip while lost packets are sent again. QUIC takes a packet for lost that is acknowledged
+// after two round trips, which is just what it takes to ask for it and to get it: as they seem a bit longer to QUIC, that suffices. It ends its slow start when they grow by an eighth.
+func (m *misser) holds(now time.Time, s strain) time.Duration {
+	switch {
+	case !m.hides(s), m.lost == 0 && m.loss <= minLoss:
+		return 0
+	case now.Sub(m.first) < youngFor:
+		return min(s.trip/12, maxHold)
+	}
+	return min(s.trip/4, maxHold)
 }
 
 // look asks again for what hasn't come, and returns when to look next; 0 if nothing is missing.

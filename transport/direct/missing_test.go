@@ -130,10 +130,11 @@ func TestResend(t *testing.T) {
 	if _, _, ok := b.open(first[:numberedHeader]); ok {
 		t.Error("an empty packet was taken")
 	}
+	twice := append(bytes.Clone(first), first...)
 	for i := range maxResends + 1 {
-		wire = nil
-		s.resend(1, write)
-		if sent := bytes.Equal(wire, first); sent != (i < maxResends) {
+		var again []byte
+		s.resend(1, func(b []byte) { again = append(again, b...) })
+		if sent := bytes.Equal(again, twice); sent != (i < maxResends) {
 			t.Errorf("sent again %v, at the time %d", sent, i)
 		}
 	}
@@ -151,5 +152,33 @@ func TestResend(t *testing.T) {
 	s.resend(s.latest(), write)
 	if wire != nil {
 		t.Error("what was forgotten was sent again")
+	}
+}
+
+// Acknowledgements wait for a small part of a round trip, as long as packets are lost and the network isn't full.
+func TestHold(t *testing.T) {
+	began := time.Now()
+	for name, c := range map[string]struct {
+		lost int // of a window
+		age  time.Duration
+		s    strain
+		want time.Duration
+	}{
+		"nothing lost": {0, time.Minute, strain{trip: 60 * time.Millisecond}, 0},
+		"slow start":   {3, youngFor - 1, strain{trip: 60 * time.Millisecond}, 5 * time.Millisecond},
+		"later":        {3, youngFor, strain{trip: 60 * time.Millisecond}, 15 * time.Millisecond},
+		"far":          {3, time.Minute, strain{trip: time.Second}, maxHold},
+		"long trips":   {3, time.Minute, strain{trip: 60 * time.Millisecond, long: true}, 0},
+		"many lost":    {maxLostOf + 1, time.Minute, strain{trip: 60 * time.Millisecond}, 0},
+	} {
+		m := misser{ask: func([]uint32) {}}
+		m.take(1, began, c.s)
+		for n := range uint32(c.lost) {
+			m.take(3+2*n, began, c.s)
+			m.take(2+2*n, began, c.s) // it comes late
+		}
+		if got := m.holds(began.Add(c.age), c.s); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }

@@ -109,20 +109,10 @@ func (p *path) write(packet []byte) {
 // ackBytes is the most that an acknowledgement has.
 const ackBytes = 128
 
-// holdAcks has acknowledgements wait for a small part of the round trip while packets that were lost are sent again. QUIC takes a packet for lost that is acknowledged after
-// two round trips, which is just what it takes to ask for it and to get it: as it seems a bit longer to QUIC, that suffices.
+// holdAcks has acknowledgements wait while packets that were lost are sent again.
 func (p *path) holdAcks(m *misser) {
-	hold := time.Duration(0)
-	if s := p.strain(); m.hides(s) && (m.lost > 0 || m.loss > minLoss) {
-		hold = s.trip / 12
-	}
-	p.hold.Store(int64(min(hold, maxHold)))
+	p.hold.Store(int64(m.holds(time.Now(), p.strain())))
 }
-
-const (
-	minLoss = 0.001
-	maxHold = 20 * time.Millisecond
-)
 
 // writeDatagram sends a datagram, in halves if it might not fit.
 func (p *path) writeDatagram(b []byte) {

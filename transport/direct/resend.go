@@ -86,13 +86,15 @@ func (s *sender) send(t tagger, packet []byte, write func([]byte)) {
 	write(slot.data)
 }
 
-// resend hands a packet to write once more, if it is still there.
+// resend hands a packet to write once more, if it is still there. It does so twice, as it would come too late if it were lost again.
 func (s *sender) resend(number uint32, write func([]byte)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slot := &s.slots[number%sentPackets]; slot.number == number && len(slot.data) > 0 && slot.resends < maxResends {
 		slot.resends++
-		write(slot.data)
+		for range 2 {
+			write(slot.data)
+		}
 	}
 }
 
