@@ -2,6 +2,7 @@ package main
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +14,17 @@ import (
 // A pathTo is a connection to a peer.
 type pathTo struct {
 	peer   jid.JID
-	direct bool
+	direct atomic.Bool
+}
+
+func newPathTo(peer jid.JID, direct bool) *pathTo {
+	p := &pathTo{peer: peer}
+	p.direct.Store(direct)
+	return p
 }
 
 func (p *pathTo) Peer() jid.JID        { return p.peer }
-func (p *pathTo) Path() transport.Path { return transport.Path{Direct: p.direct} }
+func (p *pathTo) Path() transport.Path { return transport.Path{Direct: p.direct.Load()} }
 
 // Who goes offline in the middle of a transfer is waited for, which is told once that has taken a while; not while packets go directly all the same.
 func TestOfflineNote(t *testing.T) {
@@ -28,25 +35,30 @@ func TestOfflineNote(t *testing.T) {
 		later func(n *offlineNote, p *pathTo)
 		want  string
 	}{
-		"in-band":                      {used: &pathTo{bob, false}, want: gone + back},
+		"in-band":                      {used: newPathTo(bob, false), want: gone + back},
 		"before there is a connection": {want: gone + back},
-		"directly":                     {used: &pathTo{bob, true}},
-		"directly to somebody else":    {used: &pathTo{other, true}, want: gone + back},
-		"the path goes, too":           {used: &pathTo{bob, true}, later: func(_ *offlineNote, p *pathTo) { p.direct = false }, want: gone + back},
-		"it ends":                      {used: &pathTo{bob, true}, later: func(n *offlineNote, p *pathTo) { n.close(); p.direct = false }},
+		"directly":                     {used: newPathTo(bob, true)},
+		"directly to somebody else":    {used: newPathTo(other, true), want: gone + back},
+		"the path goes, too":           {used: newPathTo(bob, true), later: func(_ *offlineNote, p *pathTo) { p.direct.Store(false) }, want: gone + back},
+		"it ends":                      {used: newPathTo(bob, true), later: func(n *offlineNote, p *pathTo) { n.close(); p.direct.Store(false) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out strings.Builder
 				n := &offlineNote{out: &out}
+				told := func() string {
+					n.mu.Lock()
+					defer n.mu.Unlock()
+					return out.String()
+				}
 				if c.used != nil {
 					n.use(c.used)
 				}
 				n.presence(bob, false)
 				time.Sleep(offlineAfter - time.Second)
 				synctest.Wait()
-				if out.Len() > 0 {
-					t.Errorf("told at once: %s", out.String())
+				if told() != "" {
+					t.Errorf("told at once: %s", told())
 				}
 				time.Sleep(4 * offlineAfter)
 				synctest.Wait()
@@ -58,8 +70,8 @@ func TestOfflineNote(t *testing.T) {
 				n.presence(bob, true)
 				time.Sleep(2 * offlineAfter)
 				n.close()
-				if out.String() != c.want {
-					t.Errorf("told %q, want %q", out.String(), c.want)
+				if told() != c.want {
+					t.Errorf("told %q, want %q", told(), c.want)
 				}
 			})
 		})
