@@ -11,7 +11,7 @@ import (
 // Where UDP is blocked for a while, packets go through the server for that while, and directly again afterwards, on the same connection of processes that run on.
 func TestPathComesBack(t *testing.T) {
 	t.Parallel()
-	p := newWatchedPair(t, watchedOptions{alices: "auto", bobs: "auto"})
+	p := newWatchedPair(t, watchedOptions{alices: "auto", bobs: "auto", noProxy: true})
 	push := func(name string) (took time.Duration, udp int) {
 		randomFile(t, filepath.Join(p.clone, name), 1<<20)
 		want := p.alice.commit(p.clone, name)

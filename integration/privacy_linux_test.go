@@ -27,6 +27,7 @@ type watchedOptions struct {
 	rules        string // of Alice's router
 	turnOver     string // what the relay is named for besides UDP
 	noTURN       bool   // the server doesn't name the relay
+	noProxy      bool   // it has no proxy
 	prepare      func(p *watchedPair, turn *testserver.TURNServer)
 }
 
@@ -35,7 +36,7 @@ func newWatchedPair(t *testing.T, o watchedOptions) *watchedPair {
 	i := network.NewInternet(t)
 	place := testserver.Place{Host: i.Addr.String(), Enter: i.Do}
 	turn := testserver.NewTURN(t, place)
-	options := testserver.Options{Place: place, TURN: turn, TURNOver: o.turnOver, Proxy: o.rules == ""}
+	options := testserver.Options{Place: place, TURN: turn, TURNOver: o.turnOver, Proxy: !o.noProxy}
 	if o.noTURN {
 		options.TURN = nil
 	}

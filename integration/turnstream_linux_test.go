@@ -37,7 +37,7 @@ func TestRelayedOverTCP(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace")
 			var relay netip.AddrPort
 			p := newWatchedPair(t, watchedOptions{
-				alices: "auto", bobs: "auto", rules: "meta l4proto udp drop", turnOver: c.over, noTURN: c.over == "",
+				alices: "auto", bobs: "auto", rules: "meta l4proto udp drop", turnOver: c.over, noTURN: c.over == "", noProxy: true,
 				prepare: func(p *watchedPair, turn *testserver.TURNServer) {
 					relay = p.turn
 					if c.over == "tls" || strings.HasPrefix(c.setting, "turns:") {
