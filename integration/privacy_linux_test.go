@@ -48,7 +48,7 @@ func newWatchedPair(t *testing.T, o watchedOptions) *watchedPair {
 	p.served, p.clone = p.bob.newRepo("proj"), filepath.Join(p.alice.dir, "clone")
 	for h, setting := range map[*home]string{p.alice: o.alices, p.bob: o.bobs} {
 		h.git(h.dir, "config", "--global", "xmpp.directPath", setting)
-		site := network.SiteOptions{NAT: network.ConeNAT}
+		site := network.SiteOptions{NAT: network.ConeNAT, IPv6: true}
 		if h == p.alice {
 			site.Rules = o.rules
 		}
@@ -125,6 +125,9 @@ func TestDirectPathNeverCaptured(t *testing.T) {
 			for _, h := range []*home{p.alice, p.bob} {
 				if c.alices == c.bobs {
 					await(t, "UDP from "+h.name, func() bool { return udpTo(p.left[h].Flows(), nil) > 0 })
+					if n := udpTo(p.left[h].Flows(), func(a netip.AddrPort) bool { return a.Port() == 53 || a.Addr().IsMulticast() }); n != 0 {
+						t.Errorf("%s asked for names: %s", h.name, network.List(p.left[h].Flows()))
+					}
 				} else {
 					p.only(t, h, func(network.Flow) bool { return false })
 				}
