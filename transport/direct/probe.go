@@ -27,6 +27,7 @@ type tracker struct {
 	sent     [2 * lossProbes]sentProbe // by number
 	next     uint64                    // number of the next probe; the first is 1
 	answered uint64                    // the latest that was answered
+	counted  uint64                    // from which on losses count
 	trip     time.Duration             // smoothed round trip; 0 before the first
 	shortest time.Duration
 	patience time.Duration // how long an answer may take at least; 0: silentAfter
@@ -54,6 +55,9 @@ func (t *tracker) answer(n uint64, now time.Time) bool {
 	p := &t.sent[n%uint64(len(t.sent))]
 	if p.answered {
 		return false
+	}
+	if t.silent(now) { // what was lost until now was for that silence
+		t.counted = n
 	}
 	p.answered = true
 	t.answered = max(t.answered, n)
@@ -84,7 +88,7 @@ func (t *tracker) silent(now time.Time) bool { return t.waiting(now) > t.limit()
 // loss is the part of the last probes that were not answered in time.
 func (t *tracker) loss(now time.Time) float64 {
 	probes, lost := 0, 0
-	for n := max(1, t.next-min(t.next, lossProbes)); n < t.next; n++ {
+	for n := max(1, t.counted, t.next-min(t.next, lossProbes)); n < t.next; n++ {
 		p := t.sent[n%uint64(len(t.sent))]
 		switch {
 		case p.answered:

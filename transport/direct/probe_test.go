@@ -58,6 +58,40 @@ func TestLoss(t *testing.T) {
 	}
 }
 
+// What was lost in a silence isn't held against a path that is back.
+func TestLossOfSilence(t *testing.T) {
+	const every = 100 * time.Millisecond
+	now := time.Unix(1000, 0)
+	var tr tracker
+	probe := func(probes int, answered bool) {
+		for range probes {
+			n := tr.send(now)
+			if answered {
+				tr.answer(n, now.Add(every/10))
+			}
+			now = now.Add(every)
+		}
+	}
+	probe(40, true)
+	for range 2 {
+		if probe(12, false); !tr.silent(now) {
+			t.Fatal("not silent")
+		}
+		for range 40 {
+			if probe(1, true); tr.silent(now) || tr.loss(now) != 0 {
+				t.Fatalf("back: silent %v, loss %v", tr.silent(now), tr.loss(now))
+			}
+		}
+	}
+	for range 40 { // losses that are no silence
+		probe(2, false)
+		probe(2, true)
+	}
+	if loss := tr.loss(now); loss < 0.4 {
+		t.Errorf("a loss of %v", loss)
+	}
+}
+
 // Only the other end's probes are taken, as they were sent.
 func TestSealer(t *testing.T) {
 	a, b := newSealer(true, "a-password", "b-password"), newSealer(false, "b-password", "a-password")
