@@ -117,7 +117,7 @@ func Load(ctx context.Context, dir string, env []string) (Settings, error) {
 		MaxFetches:      DefaultMaxFetches,
 		PushMode:        PushFallback,
 		Integrate:       IntegrateFF,
-		DirectPath:      UseNever, // until it has been used more
+		DirectPath:      UseAuto,
 		Agent:           UseAuto,
 		ProtocolVersion: DefaultProtocolVersion,
 		from:            newSource(dir, env),

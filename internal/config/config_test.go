@@ -68,7 +68,7 @@ func TestDefaults(t *testing.T) {
 	}
 	s.from = nil
 	if s.Server != (ServerAddr{}) || s.CAFile != "" || s.Timeout != 2*time.Minute || s.PushMode != PushFallback ||
-		s.Integrate != IntegrateFF || s.DirectPath != UseNever || s.Agent != UseAuto || s.Sync || s.Export ||
+		s.Integrate != IntegrateFF || s.DirectPath != UseAuto || s.Agent != UseAuto || s.Sync || s.Export ||
 		s.UUID != "" || s.ProtocolVersion != 2 || s.Trace != (Trace{}) {
 		t.Errorf("defaults: %+v", s)
 	}
