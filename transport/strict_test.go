@@ -13,6 +13,7 @@ var sentLess = regexp.MustCompile(`msg="(?:the xmpp server|a peer) is sent less"
 
 // To a server that says that it is too much, less is sent, from then on and after the next login: it isn't told twice what is known, and what was to be sent arrives.
 func TestStrictServer(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	const limit = 300_000
 	for beyond, bytes := range map[string]int{"bounce": 1 << 20, "resource-constraint": 1 << 20, "policy-violation": 2 << 20} { // the first of which may be about the messages' size
 		t.Run(beyond, func(t *testing.T) {
