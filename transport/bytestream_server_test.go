@@ -149,8 +149,12 @@ func TestFindProxySilent(t *testing.T) {
 			if _, err := e.newStream(t.Context(), newPeer(jid.MustParse("bob@localhost/git-b"))); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != proxyWithin {
 				t.Errorf("%v after %v", err, time.Since(begin))
 			}
-			if len(a.asked) != n || len(e.session.asked) != 0 {
-				t.Errorf("%d questions, %d are still waited for", len(a.asked), len(e.session.asked))
+			synctest.Wait()
+			a.mu.Lock()
+			asked := len(a.asked)
+			a.mu.Unlock()
+			if asked != n || len(e.session.asked) != 0 {
+				t.Errorf("%d questions, %d are still waited for", asked, len(e.session.asked))
 			}
 		}
 	})
@@ -158,7 +162,7 @@ func TestFindProxySilent(t *testing.T) {
 
 // The stream is called by what the proxy makes of the stream ID and the two addresses, and activated for both.
 func TestActivate(t *testing.T) {
-	var sid, activated string
+	var sid, activated string // what came before an answer was written before it
 	a := &answering{script: func(to, payload string) string {
 		switch {
 		case to == "localhost":
