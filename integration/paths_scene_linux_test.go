@@ -66,10 +66,13 @@ type passage struct {
 	paths       []string      // that were used, one after the other
 }
 
-// by expects that a path was used, and returns the passage.
+// by expects that a path was used, and if it isn't over UDP that it was said why, and returns the passage.
 func (m passage) by(t *testing.T, path string) passage {
 	t.Helper()
-	if !slices.ContainsFunc(m.paths, func(used string) bool { return strings.HasPrefix(used, path) }) {
+	if !slices.ContainsFunc(m.paths, func(used string) bool {
+		name, why, _ := strings.Cut(used, " ")
+		return name == path && (why == "") == (path == "direct" || path == "relayed")
+	}) {
 		t.Errorf("paths used: %q, want %s", m.paths, path)
 	}
 	return m

@@ -10,9 +10,9 @@ import (
 
 const (
 	// meetAfter is how long a search for addresses has until the ends try to meet at a proxy. When a path goes silent they try at once.
-	meetAfter = 2 * time.Second
+	meetAfter = 1500 * time.Millisecond
 	// minMeetRetry is the time between tries; it grows up to maxRetry.
-	minMeetRetry = 5 * time.Second
+	minMeetRetry = 2 * time.Second
 	// meetSilentWithin is how long a stream may be silent until it is given up. Who has joined waits for as long as a try may take, for it is the other side that has it activated.
 	meetSilentWithin = 4 * time.Second
 	// meetLinger is how long a stream is kept after there is a better path.
