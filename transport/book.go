@@ -180,6 +180,7 @@ func (b *book) remove(c *Conn) {
 	if len(e.conns) == 0 {
 		e.back()
 		c.peer.routes.ever.Store(false) // the next connection has its own windows, and hasn't migrated
+		c.peer.routes.came.Store(false)
 	}
 }
 

@@ -23,9 +23,10 @@ func (a directAddr) Network() string { return a.peer.Network() }
 // String isn't that of the peer.
 func (a directAddr) String() string { return a.peer.full + " (direct)" }
 
-// from is the address that a short-header packet of the peer's has for QUIC. It doesn't change back, since the migration is for good.
+// from is the address that a short-header packet of the peer's has for QUIC. It changes when the side that dialled sends the first packet directly, which is when it
+// begins to migrate: quic-go doesn't answer who asks for that when it has seen the address for a round trip. It doesn't change back, since the migration is for good.
 func (p *peer) from(datagram []byte) net.Addr {
-	if isShortHeader(datagram) && p.routes.ever.Load() {
+	if isShortHeader(datagram) && p.routes.came.Load() {
 		return p.direct
 	}
 	return p

@@ -52,14 +52,22 @@ func (c *packetConn) deliver(from *peer, payload []byte) error {
 		c.out.bulk(now)
 	}
 	return chunk.Split(payload, func(datagram []byte) {
-		if c.deliverPacket(from, datagram) {
+		if c.take(from, datagram) {
 			c.windowCount++
 		}
 	})
 }
 
-// deliverPacket takes a packet, or drops it if it is too large or too many wait. It is false then.
-func (c *packetConn) deliverPacket(from *peer, datagram []byte) bool {
+// deliverPacket takes a packet that came directly.
+func (c *packetConn) deliverPacket(from *peer, datagram []byte) {
+	if !from.routes.came.Load() {
+		from.routes.came.Store(true)
+	}
+	c.take(from, datagram)
+}
+
+// take takes a packet, or drops it if it is too large or too many wait. It is false then.
+func (c *packetConn) take(from *peer, datagram []byte) bool {
 	if len(datagram) > maxPacketBytes {
 		return false
 	}

@@ -70,6 +70,7 @@ type routes struct {
 	links []*direct.Link
 	best  atomic.Pointer[direct.Link]
 	ever  atomic.Bool // there has been one
+	came  atomic.Bool // a packet has come by one
 }
 
 func (r *routes) add(l *direct.Link) {

@@ -23,6 +23,7 @@ const routeDeadline = 20 * time.Second
 // A lan is what sockets of tests go through.
 type lan struct {
 	down atomic.Bool  // nothing gets through
+	mute atomic.Bool  // no answers to probes get through
 	mtu  atomic.Int64 // the largest datagram that does; 0: any
 	sent atomic.Int64 // bytes that got through
 
@@ -54,7 +55,8 @@ func (s lanSocket) Close() error {
 }
 
 func (s lanSocket) WriteTo(b []byte, to net.Addr) (int, error) {
-	if mtu := s.lan.mtu.Load(); s.lan.down.Load() || mtu > 0 && int64(len(b)) > mtu {
+	const answer = 0x21 // see SPEC.md
+	if mtu := s.lan.mtu.Load(); s.lan.down.Load() || s.lan.mute.Load() && b[0] == answer || mtu > 0 && int64(len(b)) > mtu {
 		return len(b), nil
 	}
 	s.lan.sent.Add(int64(len(b)))
@@ -321,6 +323,33 @@ func TestDirectLossy(t *testing.T) {
 	stall, took := carry(t, alice, bob, size, nil)
 	t.Logf("%.1f MB/s, stall %v, %+v, %+v", size/1e6/took.Seconds(), stall, alice.Path(), alice.quic.ConnectionStats())
 	carry(t, bob, alice, size, nil)
+	for _, c := range []*Conn{alice, bob} {
+		if trip := c.quic.ConnectionStats().MinRTT; trip < 40*time.Millisecond {
+			t.Errorf("QUIC still goes by a round trip of %v, that through the server", trip)
+		}
+	}
+}
+
+// The side that dialled migrates also if the other one has had a direct path for long.
+func TestDirectLate(t *testing.T) {
+	bobs := &lan{}
+	_, alice, bob := near(t, func(l *lan, _, b *Config) {
+		l.delay(t, 25*time.Millisecond)
+		bobs.delay(t, 25*time.Millisecond)
+		bobs.mute.Store(true) // alice doesn't learn that her packets come through
+		b.Direct.listen = bobs.listen
+	})
+	awaitPath(t, true, bob)
+	for range 3 { // bob answers hers directly
+		carry(t, alice, bob, 64<<10, nil)
+		carry(t, bob, alice, 64<<10, nil)
+	}
+	if alice.Path().Direct {
+		t.Fatal("alice has a path, the test is wrong")
+	}
+	bobs.mute.Store(false)
+	awaitPath(t, true, alice)
+	carry(t, alice, bob, 1<<20, nil)
 	for _, c := range []*Conn{alice, bob} {
 		if trip := c.quic.ConnectionStats().MinRTT; trip < 40*time.Millisecond {
 			t.Errorf("QUIC still goes by a round trip of %v, that through the server", trip)
