@@ -116,6 +116,7 @@ type way struct {
 	allowed chan struct{} // closed when the peer may know our addresses
 	once    sync.Once
 	migrate sync.Once
+	up      atomic.Bool // there was a direct path when that was looked at last
 	link    atomic.Pointer[direct.Link]
 	why     atomic.Pointer[string] // without a link
 }
@@ -189,8 +190,11 @@ func (c *Conn) link(ctx context.Context, in io.Reader, out io.Writer) error {
 // rerouted is told that there is a direct path now, or none.
 func (c *Conn) rerouted() {
 	c.peer.routes.choose()
-	c.nudge() // what was lost is known the sooner
-	if c.peer.routes.up() && c.way.dialed {
+	up := c.peer.routes.up()
+	if c.way.up.Swap(up) {
+		c.nudge() // what was lost on the way that was left is known the sooner
+	}
+	if up && c.way.dialed {
 		c.way.migrate.Do(func() { c.endpoint.begin(c.migrate) })
 	}
 }
