@@ -137,13 +137,13 @@ func TestDoctor(t *testing.T) {
 // The path is given the time to become a direct one; where it doesn't, doctor says why.
 func TestDoctorPath(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t, testserver.Prosody, testserver.Options{TURN: testserver.NewTURN(t, testserver.Place{})})
+	s := testserver.New(t, testserver.Prosody, testserver.Options{TURN: testserver.NewTURN(t, testserver.Place{}), Proxy: true})
 	bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
 	served, clone := bob.newRepo("proj"), filepath.Join(alice.dir, "clone")
 	daemon := bob.serve(served)
 	alice.git(alice.dir, "clone", "--quiet", bob.xmpp(served, "invite"), clone)
 	alice.git(alice.dir, "config", "--global", "xmpp.directPath", "auto")
-	alice.doctor(t, clone).mustHave(t, "ok services: ^stun:127.0.0.1:[0-9]+, turn:127.0.0.1:[0-9]+ → $", `ok path: ^in-band \(the peer doesn't look for one\)`)
+	alice.doctor(t, clone).mustHave(t, "ok services: ^stun:127.0.0.1:[0-9]+, turn:127.0.0.1:[0-9]+, proxy [^ ]+:[0-9]+ → $", `ok path: ^in-band \(the peer doesn't look for one\)`)
 	bob.git(bob.dir, "config", "--global", "xmpp.directPath", "auto")
 	daemon.stop()
 	bob.serve(served)

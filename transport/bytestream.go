@@ -6,6 +6,7 @@ import (
 	"crypto/sha1" // the hash that XEP-0065 requires
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -82,6 +83,18 @@ func (e *Endpoint) newStream(ctx context.Context, p *peer) (*direct.Proxy, error
 			return nil
 		},
 	}, nil
+}
+
+// ProxyAddress is where our server's proxy for bytestreams is (XEP-0065), host:port; empty if it has none, or packets aren't to go past it.
+func (e *Endpoint) ProxyAddress(ctx context.Context) string {
+	if e.cfg.Direct == nil {
+		return ""
+	}
+	found, err := e.proxy(ctx)
+	if err != nil {
+		return ""
+	}
+	return net.JoinHostPort(found.host, strconv.Itoa(int(found.port)))
 }
 
 // proxy is our server's, of which it was asked not long ago.

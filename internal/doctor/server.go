@@ -128,7 +128,7 @@ func (s *Steps) limits(l transport.Login, cfg transport.Config) {
 
 func (s *Steps) services(ctx context.Context, e *transport.Endpoint, cfg transport.Config) {
 	if cfg.Direct == nil {
-		s.None("services", "STUN and TURN aren't asked for: xmpp.directPath is never")
+		s.None("services", "STUN, TURN and proxies aren't asked for: xmpp.directPath is never")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, servicesWithin)
@@ -137,8 +137,11 @@ func (s *Steps) services(ctx context.Context, e *transport.Endpoint, cfg transpo
 	for _, server := range e.Services(ctx) {
 		names = append(names, server.String())
 	}
+	if proxy := e.ProxyAddress(ctx); proxy != "" {
+		names = append(names, "proxy "+proxy)
+	}
 	if len(names) == 0 {
-		s.None("services", "no STUN or TURN server is named by the server (XEP-0215), nor set")
+		s.None("services", "no STUN or TURN server is named by the server (XEP-0215), nor set, and it has no proxy (XEP-0065)")
 		s.advise("packets go directly within a network, or where one side has an open address; for more set xmpp.iceServers")
 		return
 	}
