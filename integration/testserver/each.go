@@ -25,6 +25,9 @@ func OnEach(t *testing.T, o Options, run func(t *testing.T, s *Server)) {
 func New(t testing.TB, name string, o Options) *Server {
 	t.Helper()
 	Require(t, name)
+	if o.SASL2 {
+		Require(t, ProsodyModules)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
 	s, err := Start(ctx, name, o)

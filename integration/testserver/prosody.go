@@ -47,6 +47,8 @@ turn_external_ttl = 3600
 {{else if eq $.TURNOver "tls"}}turn_external_tls_port = {{.TLSPort}}
 {{end -}}
 {{end -}}
+{{if .RotateTokens}}sasl2_fast_token_min_ttl = 0
+{{end -}}
 {{with .ProxyPort}}proxy65_ports = { {{.}} }
 {{end -}}
 {{with .Names}}names = {{.}}
@@ -55,6 +57,7 @@ s2s_secure_auth = true
 modules_enabled = {
 	"roster", "saslauth", "tls", "disco", "ping", "smacks", "carbons", "posix", "offline", "blocklist",
 	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}} {{with .HostilePercent}}"hostile",{{end}} {{with .StrictBytes}}"strict",{{end}} {{with .TURN}}"turn_external",{{end}}
+	{{if .SASL2}}"tlsinfo", "sasl2", "sasl2_bind2", "sasl2_fast",{{end}}
 }
 {{if not .Names}}modules_disabled = { "s2s" }
 {{end -}}
@@ -67,7 +70,7 @@ Component {{printf "proxy.%s" .Domain | printf "%q"}} "proxy65"
 
 // prosodyModules are modules of Prosody's that only tests need.
 //
-//go:embed mod_names.lua mod_hostile.lua mod_strict.lua
+//go:embed mod_names.lua mod_hostile.lua mod_strict.lua mod_tlsinfo.lua
 var prosodyModules embed.FS
 
 // StartProsody starts Prosody with smacks, carbons, offline storage and the
@@ -101,7 +104,7 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile, "CA": s.pair.caFile},
 		"Domain": s.Domain, "Names": names, "ServerPort": serverPort, "HostilePercent": s.opts.HostilePercent,
 		"StrictBytes": s.opts.StrictBytes, "Beyond": s.opts.Beyond,
-		"TURN": s.opts.TURN, "TURNOver": s.opts.TURNOver, "ProxyPort": proxyPort,
+		"TURN": s.opts.TURN, "TURNOver": s.opts.TURNOver, "ProxyPort": proxyPort, "SASL2": s.opts.SASL2, "RotateTokens": s.opts.RotateTokens,
 	})
 	if err != nil {
 		return err

@@ -19,6 +19,12 @@ const (
 // GitLFS is a program that isn't a server, and is required as they are.
 const GitLFS = "git-lfs"
 
+// ProsodyModules are those for [Options.SASL2], which aren't Prosody's own.
+const ProsodyModules = "prosody-modules"
+
+// prosodyModulesDir is where Debian has them.
+const prosodyModulesDir = "/usr/lib/prosody/modules"
+
 // RequireEnv is the environment variable that turns a missing server from a
 // skipped test into a failed one when it is "1".
 const RequireEnv = "REQUIRE_SERVERS"
@@ -39,6 +45,9 @@ func Available(name string) error {
 		return findAll("sshd", "ssh", "ssh-keygen")
 	case TURN:
 		return findAll("turnserver")
+	case ProsodyModules:
+		_, err := os.Stat(filepath.Join(prosodyModulesDir, "mod_sasl2_fast"))
+		return err
 	case GitLFS:
 		return findAll("git-lfs")
 	default:
