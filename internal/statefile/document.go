@@ -41,6 +41,8 @@ type Document[T any] struct {
 	// is not newer, and refuses what is.
 	Version int
 	Remedy  string // what the user does about a damaged file; ends its error
+	// Private has the file refused if others may read it, as [ReadPrivate] does.
+	Private bool
 
 	mu      sync.Mutex
 	cached  *T
@@ -79,7 +81,7 @@ func (d *Document[T]) reread() (*T, error) {
 	if err := CheckDir(filepath.Dir(d.Path)); err != nil {
 		return nil, err
 	}
-	f, info, err := openChecked(d.Path, 0o022)
+	f, info, err := openChecked(d.Path, d.forbidden())
 	if errors.Is(err, fs.ErrNotExist) {
 		return new(T), nil
 	}
@@ -147,6 +149,14 @@ func (d *Document[T]) decode(data []byte) (*T, error) {
 		}
 	}
 	return content, nil
+}
+
+// forbidden are the rights that others mustn't have.
+func (d *Document[T]) forbidden() fs.FileMode {
+	if d.Private {
+		return 0o077
+	}
+	return 0o022
 }
 
 func (d *Document[T]) version() int { return max(d.Version, 1) }
