@@ -29,6 +29,15 @@ var (
 // git asks the user on the terminal if there is one, or by its askpass program
 // if one is set; otherwise the answer is [ErrNoPassword] at once.
 func Password(ctx context.Context, s Settings) (string, error) {
+	return s.password(ctx, nil)
+}
+
+// StoredPassword is the same, but nobody is asked on a terminal.
+func StoredPassword(ctx context.Context, s Settings) (string, error) {
+	return s.password(ctx, []string{promptVar + "=0"})
+}
+
+func (s Settings) password(ctx context.Context, extraEnv []string) (string, error) {
 	if err := s.RequireAccount(); err != nil {
 		return "", err
 	}
@@ -38,7 +47,7 @@ func Password(ctx context.Context, s Settings) (string, error) {
 		}
 		return p, nil
 	}
-	out, err := s.credential(ctx, "fill", "")
+	out, err := s.credential(ctx, "fill", "", extraEnv)
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("ask git for the password of %s: %w", s.Account, err)
 	}
@@ -86,7 +95,7 @@ func (s Settings) tell(ctx context.Context, action, password string) error {
 	if password == "" || badCredential(password) {
 		return ErrBadPassword
 	}
-	if _, err := s.credential(ctx, action, password); err != nil {
+	if _, err := s.credential(ctx, action, password, nil); err != nil {
 		return fmt.Errorf("git credential %s for %s: %w", action, s.Account, err)
 	}
 	return nil
@@ -94,7 +103,7 @@ func (s Settings) tell(ctx context.Context, action, password string) error {
 
 // credential runs git credential. All values travel by stdin, where other
 // users of the machine don't see them.
-func (s Settings) credential(ctx context.Context, action, password string) ([]byte, error) {
+func (s Settings) credential(ctx context.Context, action, password string, extraEnv []string) ([]byte, error) {
 	host, user := s.Account.Domainpart(), s.Account.Localpart()
 	if badCredential(host) || badCredential(user) {
 		return nil, fmt.Errorf("%w", ErrBadPassword)
@@ -104,11 +113,10 @@ func (s Settings) credential(ctx context.Context, action, password string) ([]by
 		in += "password=" + password + "\n"
 	}
 	from := s.origin()
-	var extra []string
 	if from.getenv(promptVar) == "" && !hasTerminal() {
-		extra = []string{promptVar + "=0"}
+		extraEnv = []string{promptVar + "=0"}
 	}
-	return from.git(ctx, []byte(in+"\n"), extra, "credential", action)
+	return from.git(ctx, []byte(in+"\n"), extraEnv, "credential", action)
 }
 
 // origin returns where the settings came from; for Settings that Load didn't
