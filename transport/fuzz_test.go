@@ -118,7 +118,7 @@ func FuzzLogin(f *testing.F) {
 		conn := &deafConn{in: strings.NewReader(text)}
 		s, offered, err := openStream(conn, cfg.Account, true, "")
 		if err == nil {
-			err = authenticate(s, cfg, tls.ConnectionState{Version: tls.VersionTLS12, TLSUnique: []byte("unique")}, offered)
+			_, err = authenticate(s, cfg, tls.ConnectionState{Version: tls.VersionTLS12, TLSUnique: []byte("unique")}, offered)
 		}
 		if err == nil {
 			t.Fatal("logged in")

@@ -33,8 +33,20 @@ type link struct {
 }
 
 // login connects, secures the connection, authenticates and binds a resource, on another host if the server says so: on the one that it named
-// already, if there is one. Every error is an ErrServer.
+// already, if there is one. The password is asked for only if there is no token that the server takes. Every error is an ErrServer.
 func login(ctx context.Context, cfg *Config, named *target) (*link, error) {
+	l, err := loginByToken(ctx, cfg, named)
+	if !errors.Is(err, errToken) {
+		return l, err
+	}
+	if err := askPassword(ctx, cfg, err); err != nil {
+		return nil, err
+	}
+	return loginWith(ctx, cfg, named, nil)
+}
+
+// loginWith is a login by a token, or by the password if that is nil.
+func loginWith(ctx context.Context, cfg *Config, named *target, token *Token) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	var list []target
@@ -48,7 +60,7 @@ func login(ctx context.Context, cfg *Config, named *target) (*link, error) {
 	}
 	cfg.Progress.targets(list)
 	for range maxRedirects + 1 {
-		l, err := loginAt(ctx, cfg, list)
+		l, err := loginAt(ctx, cfg, list, token)
 		other := redirect(err)
 		if other == nil {
 			return l, err
@@ -59,24 +71,58 @@ func login(ctx context.Context, cfg *Config, named *target) (*link, error) {
 	return nil, final(fail(ErrServer, "log in as %s: sent on to another host more than %d times (see-other-host), to %s at last", cfg.Account, maxRedirects, list[0].addr))
 }
 
+// askPassword sees to it that there is a password. If there is none, the user is told why the token was no use, too.
+func askPassword(ctx context.Context, cfg *Config, noToken error) error {
+	if cfg.Password != "" || cfg.AskPassword == nil {
+		return nil
+	}
+	password, err := cfg.AskPassword(ctx)
+	if err != nil {
+		text := err.Error()
+		if noToken != errToken {
+			text += " (" + noToken.Error() + ")"
+		}
+		return &failure{text: text, kinds: []error{ErrServer, errNoPassword, errFinal, err}}
+	}
+	cfg.Password = password
+	return nil
+}
+
 // loginAt logs in to the first of some targets that answers. It asks for what it will need before it has seen that there is such a thing; with a server that
 // can't take that, it tries once more and waits for the features.
-func loginAt(ctx context.Context, cfg *Config, list []target) (*link, error) {
-	hasty, stop := context.WithTimeout(ctx, hastyTimeout)
-	defer stop()
-	l, err := attempt(hasty, cfg, list, true)
-	if err == nil || ctx.Err() != nil || errors.Is(err, errFinal) {
+func loginAt(ctx context.Context, cfg *Config, list []target, token *Token) (*link, error) {
+	hasty, cancel := context.WithTimeout(ctx, hastyTimeout)
+	defer cancel()
+	l, err := attempt(hasty, cfg, list, manner{token: token, hasty: true})
+	if err == nil || ctx.Err() != nil || errors.Is(err, errFinal) || errors.Is(err, errToken) {
 		return l, err
 	}
 	cfg.Log.Debug("log in again, more slowly", "err", err)
-	return attempt(ctx, cfg, list, false)
+	if token == nil {
+		return attempt(ctx, cfg, list, manner{})
+	}
+	patient, stop := context.WithTimeout(ctx, hastyTimeout)
+	defer stop()
+	if l, err = attempt(patient, cfg, list, manner{token: token}); patient.Err() != nil && ctx.Err() == nil {
+		err = withoutToken(cfg, "%v", err)
+	}
+	return l, err
 }
+
+// A manner is how to log in.
+type manner struct {
+	token *Token // nil: by the password
+	hasty bool   // ask before the features have come
+}
+
+// errNoPassword is an error for want of a password.
+var errNoPassword = errors.New("no password")
 
 // errFinal is an error of a login that another one, slower, wouldn't mend.
 var errFinal = errors.New("no login")
 
 // attempt logs in; a hasty one asks before it has seen the features.
-func attempt(ctx context.Context, cfg *Config, list []target, hasty bool) (*link, error) {
+func attempt(ctx context.Context, cfg *Config, list []target, how manner) (*link, error) {
 	conn, at, err := connect(ctx, list)
 	if err != nil {
 		return nil, final(fail(ErrServer, "can't reach the xmpp server of %s: %v: check the network, or set xmpp.server", cfg.Account, err))
@@ -84,8 +130,9 @@ func attempt(ctx context.Context, cfg *Config, list []target, hasty bool) (*link
 	cfg.Progress.note(func(l *Login) { l.Address = conn.RemoteAddr().String() })
 	conn = quickAck(conn)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	l, err := negotiate(ctx, cfg, conn, at, hasty)
+	l, err := negotiate(ctx, cfg, conn, at, how)
 	if err == nil && stop() {
+		cfg.Progress.note(func(seen *Login) { seen.JID, seen.MaxStanza = l.self, l.maxStanza })
 		return l, nil
 	}
 	_ = conn.Close()
@@ -93,6 +140,8 @@ func attempt(ctx context.Context, cfg *Config, list []target, hasty bool) (*link
 	switch {
 	case ctx.Err() != nil:
 		return nil, fail(ErrServer, "log in to %s as %s: no answer within %v", at.addr, cfg.Account, loginTimeout)
+	case errors.Is(err, errToken):
+		return nil, err
 	case errors.Is(err, ErrServer):
 		return nil, final(err)
 	case errors.As(err, &said) && said.isFinal():
@@ -107,32 +156,39 @@ func attempt(ctx context.Context, cfg *Config, list []target, hasty bool) (*link
 // final says that an error isn't for want of patience.
 func final(err error) error { return &failure{text: err.Error(), kinds: []error{err, errFinal}} }
 
-func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target, hasty bool) (*link, error) {
-	tlsConn, err := secure(ctx, cfg, conn, at, hasty)
+func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target, how manner) (*link, error) {
+	tlsConn, err := secure(ctx, cfg, conn, at, how.hasty)
 	if err != nil {
 		return nil, err
+	}
+	if how.token != nil {
+		return byToken(tlsConn, cfg, *how.token, how.hasty)
 	}
 	s, offered, err := openStream(tlsConn, cfg.Account, true, "")
 	if err != nil {
 		return nil, err
 	}
-	if err := authenticate(s, cfg, tlsConn.ConnectionState(), offered); err != nil {
+	second, err := authenticate(s, cfg, tlsConn.ConnectionState(), offered)
+	if err != nil {
 		return nil, err
 	}
-	s, offered, err = request(tlsConn, cfg.Account, true, bindRequest(cfg.Resource), hasty)
+	if second != nil {
+		return second.link(s, cfg)
+	}
+	s, offered, err = request(tlsConn, cfg.Account, true, bindRequest(cfg.Resource), how.hasty)
 	if err != nil {
 		return nil, err
 	}
 	self, err := bound(s, cfg)
-	if err != nil {
-		return nil, err
-	}
+	return newLink(s, self, offered), err
+}
+
+func newLink(s *stream, self jid.JID, offered *features) *link {
 	l := &link{stream: s, self: self}
 	if offered.Limits != nil {
 		l.maxStanza = offered.Limits.MaxBytes
 	}
-	cfg.Progress.note(func(seen *Login) { seen.JID, seen.MaxStanza = l.self, l.maxStanza })
-	return l, nil
+	return l
 }
 
 // secure makes a TLS connection with a verified certificate, directly or by STARTTLS
@@ -213,9 +269,14 @@ func bound(s *stream, cfg *Config) (jid.JID, error) {
 	if answer.Type != "result" {
 		return jid.JID{}, fmt.Errorf("the server binds no resource: %s", answer.Error)
 	}
-	self, err := jid.Parse(strings.TrimSpace(answer.Bind.Jid))
+	return ourJID(cfg, answer.Bind.Jid)
+}
+
+// ourJID checks the address that the server says is ours.
+func ourJID(cfg *Config, text string) (jid.JID, error) {
+	self, err := jid.Parse(strings.TrimSpace(text))
 	if err != nil || !self.Bare().Equal(cfg.Account) || self.Resourcepart() == "" {
-		return jid.JID{}, fmt.Errorf("the server bound us to %q", clean(answer.Bind.Jid))
+		return jid.JID{}, fmt.Errorf("the server bound us to %q", clean(text))
 	}
 	return self, nil
 }

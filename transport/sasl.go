@@ -20,39 +20,57 @@ var mechanisms = []sasl.Mechanism{sasl.ScramSha256Plus, sasl.ScramSha1Plus, sasl
 // maxSASLSteps bounds the exchange; SCRAM needs three.
 const maxSASLSteps = 4
 
+// A profile is how the steps of SASL are written in XML.
+type profile interface {
+	// auth begins the exchange.
+	auth(mechanism string, initial []byte) string
+	response(data []byte) string
+	// step reads a challenge or the success. A failure is an ErrPassword if the credentials were wrong.
+	step(s *stream, cfg *Config) (name string, data []byte, err error)
+}
+
 // authenticate proves to the server who we are, and with SCRAM has it prove that it knows
-// our password (RFC 6120, 6; RFC 5802; RFC 7677).
-func authenticate(s *stream, cfg *Config, state tls.ConnectionState, offered *features) error {
+// our password (RFC 6120, 6; RFC 5802; RFC 7677). It is done by SASL2 unless the server offers less by it than otherwise; the
+// result is nil if it wasn't.
+func authenticate(s *stream, cfg *Config, state tls.ConnectionState, offered *features) (*sasl2, error) {
 	mechanism, ok := choose(offered, state.Version)
+	var how profile = rfc6120{}
+	var second *sasl2
+	if offer := offered.bySASL2(); offer != nil {
+		if m, has := choose(offer, state.Version); has && !(ok && weaker(m.Name, mechanism.Name)) {
+			mechanism, ok, offered = m, true, offer
+			second = newSASL2(cfg, m.Name, state, offer)
+			how = second
+		}
+	}
 	if !ok {
-		return fmt.Errorf("the server offers no mechanism that we know: %s", offered)
+		return nil, fmt.Errorf("the server offers no mechanism that we know: %s", offered)
 	}
 	if err := checkRecord(cfg, mechanism.Name, offered); err != nil {
-		return err
+		return nil, err
 	}
-	cfg.Log.Debug("authenticating", "mechanism", mechanism.Name, "offered", offered.String())
+	cfg.Log.Debug("authenticating", "mechanism", mechanism.Name, "offered", offered.String(), "sasl2", second != nil)
 	cfg.Progress.note(func(l *Login) { l.Offered = offered.String() })
-	if err := exchange(s, cfg, mechanism, state, offered); err != nil {
-		return err
+	if err := exchange(s, cfg, how, mechanism, state, offered); err != nil {
+		return nil, err
 	}
 	cfg.Progress.note(func(l *Login) { l.Mechanism = mechanism.Name })
 	keepRecord(cfg, mechanism.Name)
-	return nil
+	return second, nil
 }
 
 // exchange is the conversation of a mechanism.
-func exchange(s *stream, cfg *Config, mechanism sasl.Mechanism, state tls.ConnectionState, offered *features) error {
+func exchange(s *stream, cfg *Config, how profile, mechanism sasl.Mechanism, state tls.ConnectionState, offered *features) error {
 	client := newClient(cfg, mechanism, state, offered)
 	more, response, err := client.Step(nil)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.conn, "<auth xmlns='%s' mechanism='%s'>%s</auth>", stanza.NSSASL, mechanism.Name, encodeSASL(response))
-	if err != nil {
+	if _, err = fmt.Fprint(s.conn, how.auth(mechanism.Name, response)); err != nil {
 		return err
 	}
 	for step := range maxSASLSteps {
-		name, challenge, err := s.saslStep(cfg)
+		name, challenge, err := how.step(s, cfg)
 		if err != nil {
 			return err
 		}
@@ -81,23 +99,16 @@ func exchange(s *stream, cfg *Config, mechanism sasl.Mechanism, state tls.Connec
 			}
 			return nil
 		}
-		if _, err := fmt.Fprintf(s.conn, "<response xmlns='%s'>%s</response>", stanza.NSSASL, encodeSASL(response)); err != nil {
+		if _, err := fmt.Fprint(s.conn, how.response(response)); err != nil {
 			return err
 		}
 	}
 	return errors.New("authentication doesn't come to an end")
 }
 
-// choose picks the best mechanism that both sides have. One with channel binding is
-// used if the server supports the kind of binding that goes with the version of TLS: tls-exporter
-// with 1.3 (RFC 9266), where the server must say so (XEP-0440: ejabberd 23.01 offers -PLUS under TLS 1.3
-// and fails it), tls-unique with 1.2.
+// choose picks the best mechanism that both sides have. One with channel binding is used if the server can.
 func choose(offered *features, tlsVersion uint16) (sasl.Mechanism, bool) {
-	binding := tlsVersion < tls.VersionTLS13 && len(offered.Bindings) == 0
-	for _, b := range offered.Bindings {
-		binding = binding || b.Type == "tls-exporter" && tlsVersion >= tls.VersionTLS13 ||
-			b.Type == "tls-unique" && tlsVersion < tls.VersionTLS13
-	}
+	binding := offered.canBind(tlsVersion)
 	for _, m := range mechanisms {
 		if slices.Contains(offered.Mechanisms, m.Name) && (binding || !strings.HasSuffix(m.Name, "-PLUS")) {
 			return m, true
@@ -106,42 +117,83 @@ func choose(offered *features, tlsVersion uint16) (sasl.Mechanism, bool) {
 	return sasl.Mechanism{}, false
 }
 
-// saslStep reads a challenge or the success. A failure is an ErrPassword if the credentials were wrong.
-func (s *stream) saslStep(cfg *Config) (name string, data []byte, err error) {
+// canBind tells whether the server supports the kind of channel binding that goes with the version of TLS: tls-exporter
+// with 1.3 (RFC 9266), where the server must say so (XEP-0440: ejabberd 23.01 offers -PLUS under TLS 1.3
+// and fails it), tls-unique with 1.2.
+func (f *features) canBind(tlsVersion uint16) bool {
+	binding := tlsVersion < tls.VersionTLS13 && len(f.Bindings) == 0
+	for _, b := range f.Bindings {
+		binding = binding || b.Type == "tls-exporter" && tlsVersion >= tls.VersionTLS13 ||
+			b.Type == "tls-unique" && tlsVersion < tls.VersionTLS13
+	}
+	return binding
+}
+
+// rfc6120 is the profile that all servers have.
+type rfc6120 struct{}
+
+func (rfc6120) auth(mechanism string, initial []byte) string {
+	return fmt.Sprintf("<auth xmlns='%s' mechanism='%s'>%s</auth>", stanza.NSSASL, mechanism, encodeSASL(initial))
+}
+
+func (rfc6120) response(data []byte) string {
+	return fmt.Sprintf("<response xmlns='%s'>%s</response>", stanza.NSSASL, encodeSASL(data))
+}
+
+func (rfc6120) step(s *stream, cfg *Config) (name string, data []byte, err error) {
 	start, err := s.next()
 	if err != nil {
 		return "", nil, err
 	}
-	var step struct {
-		XMLName  xml.Name
-		Data     string `xml:",chardata"`
-		Children []struct {
-			XMLName xml.Name
-			Text    string `xml:",chardata"`
-		} `xml:",any"`
+	if start.Name.Space != stanza.NSSASL {
+		return "", nil, unexpected(start)
 	}
-	if err := s.decode(&step, start); err != nil {
-		return "", nil, err
-	}
-	if step.XMLName.Space != stanza.NSSASL {
-		return "", nil, fmt.Errorf("unexpected <%s> during authentication", clean(step.XMLName.Local))
-	}
-	switch step.XMLName.Local {
+	switch start.Name.Local {
 	case "challenge", "success":
-		data, err = decodeSASL(step.Data)
-		return step.XMLName.Local, data, err
+		data, err = s.saslData(start)
+		return start.Name.Local, data, err
 	case "failure":
-		condition := "failure"
-		for _, c := range step.Children {
-			if c.XMLName.Local != "text" {
-				condition = c.XMLName.Local
-				break
-			}
+		condition, err := s.saslCondition(start)
+		if err != nil {
+			return "", nil, err
 		}
 		return "", nil, saslFailure(cfg, condition)
 	default:
-		return "", nil, fmt.Errorf("unexpected <%s> during authentication", clean(step.XMLName.Local))
+		return "", nil, unexpected(start)
 	}
+}
+
+func unexpected(start xml.StartElement) error {
+	return fmt.Errorf("unexpected <%s> during authentication", clean(start.Name.Local))
+}
+
+// saslData reads an element that holds a message of the mechanism.
+func (s *stream) saslData(start xml.StartElement) ([]byte, error) {
+	var text struct {
+		Data string `xml:",chardata"`
+	}
+	if err := s.decode(&text, start); err != nil {
+		return nil, err
+	}
+	return decodeSASL(text.Data)
+}
+
+// saslCondition reads why the server refused.
+func (s *stream) saslCondition(start xml.StartElement) (string, error) {
+	var failure struct {
+		Children []struct {
+			XMLName xml.Name
+		} `xml:",any"`
+	}
+	if err := s.decode(&failure, start); err != nil {
+		return "", err
+	}
+	for _, c := range failure.Children {
+		if c.XMLName.Local != "text" {
+			return c.XMLName.Local, nil
+		}
+	}
+	return "failure", nil
 }
 
 // saslFailure tells why the server refused a login. Another attempt wouldn't mend it.

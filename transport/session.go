@@ -156,7 +156,7 @@ func (s *session) lost(err error) {
 	s.forgetQuestions()
 }
 
-// relogin logs in again, after a wait that grows from one time to the next; it returns what the next one would be. A refused password, or a login that is
+// relogin logs in again, after a wait that grows from one time to the next; it returns what the next one would be. A refused password or none, or a login that is
 // weaker than it was, is the end, but for a server, which goes on trying. The first try is on the host that the server has named, if it has.
 func (s *session) relogin(ctx context.Context, wait time.Duration, named *target) (*link, time.Duration, error) {
 	for {
@@ -177,7 +177,7 @@ func (s *session) relogin(ctx context.Context, wait time.Duration, named *target
 			s.cfg.Log.Info("xmpp link restored", "jid", l.self.String())
 			return l, wait, nil
 		}
-		if ctx.Err() != nil || !s.cfg.Serve && (errors.Is(err, ErrPassword) || errors.Is(err, ErrDowngrade)) {
+		if ctx.Err() != nil || !s.cfg.Serve && (errors.Is(err, ErrPassword) || errors.Is(err, ErrDowngrade) || errors.Is(err, errNoPassword)) {
 			return nil, 0, err
 		}
 		s.why.Store(&err)

@@ -104,15 +104,18 @@ func openStream(conn net.Conn, account jid.JID, secure bool, follows string) (*s
 	if root.Name != (xml.Name{Space: stanza.NSStream, Local: "stream"}) {
 		return nil, nil, fmt.Errorf("not an xmpp server: it answers with <%s>", clean(root.Name.Local))
 	}
-	first, err := s.next()
+	f, err := s.features()
+	return s, f, err
+}
+
+// features reads what the server offers.
+func (s *stream) features() (*features, error) {
+	start, err := s.next()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	f := &features{}
-	if err := s.decode(f, first); err != nil {
-		return nil, nil, err
-	}
-	return s, f, nil
+	return f, s.decode(f, start)
 }
 
 // next returns the start of the next stanza. The end of the stream is errStreamEnd,
@@ -161,6 +164,7 @@ type features struct {
 	XMLName    xml.Name            `xml:"http://etherx.jabber.org/streams features"`
 	StartTLS   *stanza.TlsStartTLS `xml:"urn:ietf:params:xml:ns:xmpp-tls starttls"`
 	Mechanisms []string            `xml:"urn:ietf:params:xml:ns:xmpp-sasl mechanisms>mechanism"`
+	SASL2      *sasl2Offer         `xml:"urn:xmpp:sasl:2 authentication"`
 	Bind       *stanza.Bind        `xml:"urn:ietf:params:xml:ns:xmpp-bind bind"`
 	Bindings   []struct {
 		Type string `xml:"type,attr"`

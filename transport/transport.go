@@ -11,6 +11,7 @@
 package transport
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
@@ -28,7 +29,11 @@ const NS = "urn:x-git-remote-xmpp:1"
 type Config struct {
 	Account  jid.JID // bare JID to log in as
 	Password string
-	Resource string // asked for on every login
+	// AskPassword is asked for the password when a login needs it and Password is empty. May be nil.
+	AskPassword func(context.Context) (string, error)
+	// Tokens keeps what the server lets us log in with in place of the password. May be nil: none is asked for.
+	Tokens   Tokens
+	Resource string // asked for on every login; where the server has Bind 2 and Serve isn't set, it puts something behind it
 	// Server overrides the SRV records of the account's domain: "host:port" for STARTTLS,
 	// "tls://host:port" for direct TLS.
 	Server  string
