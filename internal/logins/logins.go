@@ -1,5 +1,6 @@
-// Package logins keeps by which mechanism of SASL accounts logged in at best, in
-// a file. It doesn't know which mechanism is stronger than another.
+// Package logins keeps, in files, by which mechanism of SASL accounts logged in at
+// best, and the tokens that their servers gave for the next logins. It doesn't know
+// which mechanism is stronger than another, nor whether a token is still good.
 package logins
 
 import (
@@ -16,8 +17,8 @@ const (
 	fileName = "logins.json"
 	// maxMechanismBytes is the length of a mechanism's name (RFC 4422, 3.1).
 	maxMechanismBytes = 20
-	// raiseTimeout bounds a change of the file.
-	raiseTimeout = 10 * time.Second
+	// changeTimeout bounds a change of a file.
+	changeTimeout = 10 * time.Second
 )
 
 // A Record is what is kept of one account, a transport.Record.
@@ -59,7 +60,7 @@ func (r *Record) Strongest() (string, error) {
 
 // Raise notes a mechanism.
 func (r *Record) Raise(mechanism string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), raiseTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), changeTimeout)
 	defer cancel()
 	return statefile.Lock(ctx, filepath.Dir(r.file.Path), func() error {
 		return r.file.Update(func(c *content) error {

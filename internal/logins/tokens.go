@@ -1,0 +1,126 @@
+package logins
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"git-remote-xmpp/internal/statefile"
+	"git-remote-xmpp/transport"
+	"github.com/google/uuid"
+)
+
+const (
+	// tokensName is in the data folder. What is in it is as good as passwords.
+	tokensName = "tokens.json"
+	// maxTokenBytes is more than any that package transport lets through.
+	maxTokenBytes = 4096
+)
+
+// Tokens keeps the token of one account, a transport.Tokens.
+type Tokens struct {
+	account string
+	file    statefile.Document[tokens]
+}
+
+// tokens is what the file has: for each account what its server gave.
+type tokens struct {
+	Accounts map[string]kept `json:"accounts"`
+}
+
+type kept struct {
+	Client    string    `json:"client"` // a UUID by which the server knows this installation
+	Mechanism string    `json:"mechanism,omitempty"`
+	Token     string    `json:"token,omitempty"`
+	Expires   time.Time `json:"expires,omitzero"`
+	Bind2     bool      `json:"bind2,omitempty"`
+}
+
+// Check is for package statefile. Its errors don't say what is in the file.
+func (t *tokens) Check() error {
+	for account, k := range t.Accounts {
+		_, err := uuid.Parse(k.Client)
+		if account == "" || err != nil || (k.Token == "") != (k.Mechanism == "") || len(k.Token) > maxTokenBytes || len(k.Mechanism) > maxMechanismBytes {
+			return fmt.Errorf("%q has no proper token", account)
+		}
+	}
+	return nil
+}
+
+// OpenTokens returns the tokens of an account, a bare JID, in the data folder. It reads nothing yet.
+func OpenTokens(dir, account string) *Tokens {
+	return &Tokens{account: account, file: statefile.Document[tokens]{
+		Path: filepath.Join(dir, tokensName), Private: true, Remedy: "remove it: the next login takes the password",
+	}}
+}
+
+// Client is the id by which the server knows the account's tokens, made at first use.
+func (t *Tokens) Client() (string, error) {
+	all, err := t.file.Read()
+	if err != nil {
+		return "", err
+	}
+	client := all.Accounts[t.account].Client
+	if client == "" {
+		err = t.change(func(k *kept) bool {
+			client = k.Client
+			return true
+		})
+	}
+	return client, err
+}
+
+// Token is the one that was kept last.
+func (t *Tokens) Token() (transport.Token, error) {
+	all, err := t.file.Read()
+	if err != nil {
+		return transport.Token{}, err
+	}
+	return all.Accounts[t.account].token(), nil
+}
+
+// Keep keeps a token.
+func (t *Tokens) Keep(token transport.Token) error {
+	return t.change(func(k *kept) bool {
+		*k = kept{Client: k.Client, Mechanism: token.Mechanism, Token: token.Secret, Expires: token.Expires, Bind2: token.Bind2}
+		return true
+	})
+}
+
+// Drop forgets a token, unless another one has been kept since.
+func (t *Tokens) Drop(token transport.Token) error {
+	return t.change(func(k *kept) bool {
+		if k.Token != token.Secret {
+			return false
+		}
+		*k = kept{Client: k.Client}
+		return true
+	})
+}
+
+func (k kept) token() transport.Token {
+	return transport.Token{Mechanism: k.Mechanism, Secret: k.Token, Expires: k.Expires, Bind2: k.Bind2}
+}
+
+// change changes what is kept for the account, unless it says that there is nothing to write. An account gets its id with the first change.
+func (t *Tokens) change(change func(*kept) bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), changeTimeout)
+	defer cancel()
+	return statefile.Lock(ctx, filepath.Dir(t.file.Path), func() error {
+		return t.file.Update(func(all *tokens) error {
+			if all.Accounts == nil {
+				all.Accounts = make(map[string]kept)
+			}
+			k := all.Accounts[t.account]
+			if k.Client == "" {
+				k.Client = uuid.NewString()
+			}
+			if !change(&k) {
+				return statefile.ErrUnchanged
+			}
+			all.Accounts[t.account] = k
+			return nil
+		})
+	})
+}
