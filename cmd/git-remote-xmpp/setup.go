@@ -43,6 +43,7 @@ type setup struct {
 	dirs     config.Dirs
 	identity *peers.Identity
 	store    *peers.Store
+	password *passwordSource
 	log      *slog.Logger
 	logFile  *os.File
 }
@@ -106,7 +107,7 @@ func (s *setup) close() {
 }
 
 // transportConfig is what an endpoint needs to log in as the account. The password comes from the environment or git's
-// credential helpers.
+// credential helpers when it is needed.
 func (s *setup) transportConfig(ctx context.Context, resource string) (transport.Config, error) {
 	cfg := transport.Config{
 		Account: s.settings.Account, Resource: resource, Identity: s.identity.Private, Timeout: s.settings.Timeout,
@@ -116,10 +117,9 @@ func (s *setup) transportConfig(ctx context.Context, resource string) (transport
 		return cfg, err
 	}
 	cfg.Record = logins.Open(s.dirs.Data, s.settings.Account.String())
-	var err error
-	if cfg.Password, err = config.Password(ctx, s.settings); err != nil {
-		return cfg, err
-	}
+	cfg.Tokens = logins.OpenTokens(s.dirs.Data, s.settings.Account.String())
+	s.password = &passwordSource{settings: s.settings}
+	cfg.AskPassword = s.password.ask
 	if cfg.Server = s.settings.Server.HostPort; s.settings.Server.DirectTLS {
 		cfg.Server = "tls://" + cfg.Server
 	}
@@ -157,11 +157,13 @@ func (s *setup) start(ctx context.Context, cfg transport.Config) (*transport.End
 	if err == nil {
 		s.log.Debug("logged in", "jid", e.JID().String())
 	}
+	password := s.password.started()
 	switch {
+	case password == "": // it wasn't needed
 	case errors.Is(err, transport.ErrPassword):
-		err = errors.Join(err, config.RejectPassword(ctx, s.settings, cfg.Password))
+		err = errors.Join(err, config.RejectPassword(ctx, s.settings, password))
 	case err == nil:
-		if approveErr := config.ApprovePassword(ctx, s.settings, cfg.Password); approveErr != nil {
+		if approveErr := config.ApprovePassword(ctx, s.settings, password); approveErr != nil {
 			s.log.Warn("password not stored", "err", approveErr)
 		}
 	}

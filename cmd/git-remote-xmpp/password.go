@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"git-remote-xmpp/internal/config"
+)
+
+// A passwordSource has the password ready for logins that need it: those for which the server gave no token.
+type passwordSource struct {
+	settings config.Settings
+
+	mu    sync.Mutex
+	given string // in answer to the last question
+	quiet bool   // nobody is asked on the terminal
+}
+
+// ask takes the password from the environment or git's credential helpers.
+func (p *passwordSource) ask(ctx context.Context) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	get := config.Password
+	if p.quiet {
+		get = config.StoredPassword
+	}
+	var err error
+	p.given, err = get(ctx, p.settings)
+	return p.given, err
+}
+
+// started returns what the first login was given, if anything. Later on the terminal isn't ours any more.
+func (p *passwordSource) started() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.quiet = true
+	return p.given
+}
