@@ -6,14 +6,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 )
 
 // byToken logs in with a token, by the mechanism of hashed tokens (draft-ietf-kitten-sasl-ht): at once, as the server was when it gave the token, or when
 // the features have come.
-func byToken(conn *tls.Conn, cfg *Config, token Token, hasty bool) (*link, error) {
+func byToken(conn net.Conn, cfg *Config, state tls.ConnectionState, token Token, hasty bool) (*link, error) {
 	client := clientID(cfg)
-	binding, err := bindingOf(token.Mechanism, conn.ConnectionState())
+	binding, err := bindingOf(token.Mechanism, state)
 	if err != nil || client == "" {
 		return nil, withoutToken(cfg, "it can't be used on this connection")
 	}

@@ -162,7 +162,7 @@ func negotiate(ctx context.Context, cfg *Config, conn net.Conn, at target, how m
 		return nil, err
 	}
 	if how.token != nil {
-		return byToken(tlsConn, cfg, *how.token, how.hasty)
+		return byToken(tlsConn, cfg, tlsConn.ConnectionState(), *how.token, how.hasty)
 	}
 	s, offered, err := openStream(tlsConn, cfg.Account, true, "")
 	if err != nil {

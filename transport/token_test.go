@@ -96,3 +96,58 @@ func TestLoginByToken(t *testing.T) {
 		}
 	}
 }
+
+// A token that the server gave in place of another is used from then on; one that it doesn't know is thrown away, and the password brings a new one.
+func TestTokenIsReplaced(t *testing.T) {
+	s := testserver.New(t, testserver.Prosody, testserver.Options{SASL2: true, RotateTokens: true})
+	cfg := configFor(t, s, "alice", "git-a")
+	tokens := &purse{}
+	cfg.Tokens = tokens
+	start(t, cfg).Close()
+	seen := make(map[string]bool)
+	withPassword := cfg
+	noPassword(&cfg)
+	for n := 1; n <= 3; n++ {
+		token, kept := tokens.has()
+		if kept != n || seen[token.Secret] || token.Mechanism != "HT-SHA-256-EXPR" {
+			t.Fatalf("%+v is the token no. %d of %d", token, kept, n)
+		}
+		seen[token.Secret] = true
+		start(t, cfg).Close()
+	}
+	token, _ := tokens.has()
+	token.Secret = "made-up"
+	if err := tokens.Keep(token); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := transport.Start(t.Context(), cfg); !errors.Is(err, errAsked) || !strings.Contains(err.Error(), "refuses its token (not-authorized)") {
+		t.Errorf("a made-up token: %v", err)
+	}
+	if token, _ := tokens.has(); token.Secret != "" {
+		t.Errorf("%q is still kept", token.Secret)
+	}
+	start(t, withPassword).Close()
+	if token, _ := tokens.has(); token.Secret == "" || token.Secret == "made-up" {
+		t.Errorf("%q is kept", token.Secret)
+	}
+}
+
+// After the connection is lost the token does, too: a session goes on without a password, at the address that it had.
+func TestTokenOnReconnect(t *testing.T) {
+	s := testserver.New(t, testserver.Prosody, testserver.Options{SASL2: true})
+	cfg := configFor(t, s, "alice", "git-a")
+	cfg.Tokens = &purse{}
+	start(t, cfg).Close()
+	noPassword(&cfg)
+	way := newProxy(t, s.Addr)
+	linked := make(chan struct{}, 10)
+	cfg.Server, cfg.Linked = way.Addr().String(), func() { linked <- struct{}{} }
+	e := start(t, cfg)
+	expect(t, linked, struct{}{})
+	before := e.JID()
+	way.cut()
+	expect(t, linked, struct{}{})
+	if after := e.JID(); !after.Equal(before) || !strings.HasPrefix(after.Resourcepart(), "git-a~") {
+		t.Errorf("%s, then %s", before, after)
+	}
+}
