@@ -28,6 +28,11 @@ func TestFilesOpenToOthers(t *testing.T) {
 	if _, err := ReadPrivate(d.Path); !errors.Is(err, ErrTooOpen) {
 		t.Errorf("private file: %v", err)
 	}
+	private := open(d.Path)
+	private.Private = true
+	if _, err := private.Read(); !errors.Is(err, ErrTooOpen) {
+		t.Errorf("private document: %v", err)
+	}
 	must(t, os.Chmod(d.Path, 0o600))
 	if text, err := ReadPrivate(d.Path); err != nil || len(text) == 0 {
 		t.Errorf("private file: %q, %v", text, err)
