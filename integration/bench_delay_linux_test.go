@@ -34,6 +34,9 @@ func BenchmarkDelay(b *testing.B) {
 			rows = append(rows, newDelayPair(b, n.A, n.B, server).rows(fmt.Sprintf("%d ms, %s beside bob", delay.Milliseconds(), name), ssh)...)
 		}
 		if delay > 0 {
+			server := testserver.New(b, testserver.Prosody, testserver.Options{SASL2: true, Place: testserver.Place{Host: n.AddrB.String(), Enter: n.B.Do}})
+			cold := newDelayPair(b, n.A, n.B, server).rows(fmt.Sprintf("%d ms, prosody that gives tokens, beside bob", delay.Milliseconds()), ssh)
+			rows = append(rows, cold[len(cold)-1])
 			rows = append(rows, newDelayMiddle(b, delay).rows(fmt.Sprintf("%d ms, prosody half way", delay.Milliseconds()), ssh)...)
 		}
 	}
