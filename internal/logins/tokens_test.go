@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,13 @@ func TestTokensFile(t *testing.T) {
 	if _, err := statefile.ReadPrivate(path); err != nil {
 		t.Error(err)
 	}
+	if runtime.GOOS != "windows" { // where mode bits say nothing
+		noError(t, os.Chmod(path, 0o640))
+		if _, err := OpenTokens(dir, "a@b").Token(); !errors.Is(err, statefile.ErrTooOpen) {
+			t.Errorf("open to others: %v", err)
+		}
+	}
+	noError(t, os.Chmod(path, 0o600))
 	good, err := os.ReadFile(path)
 	noError(t, err)
 	for old, bad := range map[string]string{
