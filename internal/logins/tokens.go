@@ -30,7 +30,14 @@ type tokens struct {
 }
 
 type kept struct {
-	Client    string    `json:"client"` // a UUID by which the server knows this installation
+	Client string `json:"client"` // a UUID by which the server knows this installation
+	given
+	// Earlier is the one before, which counts until the last one is used: two processes may be given one each, of which the server knows only its last.
+	Earlier given `json:"earlier,omitzero"`
+}
+
+// given is a token.
+type given struct {
 	Mechanism string    `json:"mechanism,omitempty"`
 	Token     string    `json:"token,omitempty"`
 	Expires   time.Time `json:"expires,omitzero"`
@@ -41,11 +48,15 @@ type kept struct {
 func (t *tokens) Check() error {
 	for account, k := range t.Accounts {
 		_, err := uuid.Parse(k.Client)
-		if account == "" || err != nil || (k.Token == "") != (k.Mechanism == "") || len(k.Token) > maxTokenBytes || len(k.Mechanism) > maxMechanismBytes {
+		if account == "" || err != nil || !k.given.isProper() || !k.Earlier.isProper() {
 			return fmt.Errorf("%q has no proper token", account)
 		}
 	}
 	return nil
+}
+
+func (g given) isProper() bool {
+	return (g.Token == "") == (g.Mechanism == "") && len(g.Token) <= maxTokenBytes && len(g.Mechanism) <= maxMechanismBytes
 }
 
 // OpenTokens returns the tokens of an account, a bare JID, in the data folder. It reads nothing yet.
@@ -83,24 +94,24 @@ func (t *Tokens) Token() (transport.Token, error) {
 // Keep keeps a token.
 func (t *Tokens) Keep(token transport.Token) error {
 	return t.change(func(k *kept) bool {
-		*k = kept{Client: k.Client, Mechanism: token.Mechanism, Token: token.Secret, Expires: token.Expires, Bind2: token.Bind2}
+		k.given, k.Earlier = given{Mechanism: token.Mechanism, Token: token.Secret, Expires: token.Expires, Bind2: token.Bind2}, k.given
 		return true
 	})
 }
 
-// Drop forgets a token, unless another one has been kept since.
+// Drop forgets a token, unless another one has been kept since. The one before is back then.
 func (t *Tokens) Drop(token transport.Token) error {
 	return t.change(func(k *kept) bool {
 		if k.Token != token.Secret {
 			return false
 		}
-		*k = kept{Client: k.Client}
+		k.given, k.Earlier = k.Earlier, given{}
 		return true
 	})
 }
 
-func (k kept) token() transport.Token {
-	return transport.Token{Mechanism: k.Mechanism, Secret: k.Token, Expires: k.Expires, Bind2: k.Bind2}
+func (g given) token() transport.Token {
+	return transport.Token{Mechanism: g.Mechanism, Secret: g.Token, Expires: g.Expires, Bind2: g.Bind2}
 }
 
 // change changes what is kept for the account, unless it says that there is nothing to write. An account gets its id with the first change.

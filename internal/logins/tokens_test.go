@@ -27,7 +27,7 @@ func noError(t *testing.T, err error) {
 	}
 }
 
-// What one process keeps of an account another one finds, and drops only if it is still the same. The id stays, and is another one for each account.
+// What one process keeps of an account another one finds, and drops only if it is still the last; the one before is back then. The id stays, and is another one for each account.
 func TestTokens(t *testing.T) {
 	dir := t.TempDir()
 	alice, bob, again := OpenTokens(dir, "alice@example.org"), OpenTokens(dir, "bob@example.org"), OpenTokens(dir, "alice@example.org")
@@ -44,6 +44,8 @@ func TestTokens(t *testing.T) {
 	noError(t, alice.Drop(old))
 	tokenOf(t, alice, newer)
 	noError(t, alice.Drop(newer))
+	tokenOf(t, again, old)
+	noError(t, again.Drop(old))
 	tokenOf(t, again, transport.Token{})
 	his, err := bob.Client()
 	noError(t, err)
@@ -91,7 +93,8 @@ func TestTokensFile(t *testing.T) {
 // Whatever the file holds: what is let through has an id and a mechanism for each token, and changing one account's changes no other's.
 func FuzzTokens(f *testing.F) {
 	for _, text := range []string{"", `{"version":1,"content":{"accounts":{"a@b":{"client":"d4565fa7-4d72-4749-b3d3-740edbf87770"}}}}`, `{"version":1,"content":{"accounts":{"a@b":{}}}}`,
-		`{"version":1,"content":{"accounts":{"b@c":{"client":"d4565fa7-4d72-4749-b3d3-740edbf87770","mechanism":"HT-SHA-256-NONE","token":"x","expires":"2030-01-02T03:04:05Z","bind2":true}}}}`} {
+		`{"version":1,"content":{"accounts":{"b@c":{"client":"d4565fa7-4d72-4749-b3d3-740edbf87770","mechanism":"HT-SHA-256-NONE","token":"x","expires":"2030-01-02T03:04:05Z","bind2":true,"earlier":{"mechanism":"X","token":"y"}}}}}`,
+		`{"version":1,"content":{"accounts":{"b@c":{"client":"d4565fa7-4d72-4749-b3d3-740edbf87770","earlier":{"token":"y"}}}}}`} {
 		f.Add(text)
 	}
 	dir := f.TempDir()
@@ -115,7 +118,7 @@ func FuzzTokens(f *testing.F) {
 				want = kept
 			}
 			got, err := OpenTokens(dir, account).Token()
-			if err != nil || got.Secret != want.Secret || got.Mechanism != want.Mechanism || !got.Expires.Equal(want.Expires) || (got.Secret == "") != (got.Mechanism == "") {
+			if err != nil || got.Secret != want.Secret || got.Mechanism != want.Mechanism || !got.Expires.Equal(want.Expires) || (got.Secret == "") != (got.Mechanism == "") || (k.Earlier.Token == "") != (k.Earlier.Mechanism == "") {
 				t.Fatalf("%q has %+v, %v; want %+v", account, got, err, want)
 			}
 			if client, err := OpenTokens(dir, account).Client(); err != nil || client != k.Client {
