@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxTokens is how many tokens a login tries: another process may have put a newer one in the place of the first.
+	// maxTokens is how many tokens a login tries: there may be a newer one, which another process was given, or one from before.
 	maxTokens = 2
 	// maxTokenBytes is the longest token that is kept; usual are some 40 bytes.
 	maxTokenBytes = 1024
@@ -38,7 +38,7 @@ type Tokens interface {
 	// Token is the one that was kept last; without a secret if there is none.
 	Token() (Token, error)
 	Keep(Token) error
-	// Drop forgets a token, unless another one has been kept since.
+	// Drop forgets a token, unless another one has been kept since. The one that was kept before may come in its place.
 	Drop(Token) error
 }
 
@@ -49,7 +49,7 @@ var (
 	errRefused = errors.New("token refused")
 )
 
-// loginByToken logs in by the token that is kept, or by a newer one if that is refused. It is an errToken if it can't be done so; a bare one if there is no token.
+// loginByToken logs in by the token that is kept, or by another one if that is refused. It is an errToken if it can't be done so; a bare one if there is no token.
 func loginByToken(ctx context.Context, cfg *Config, named *target) (*link, error) {
 	why := errToken
 	for range maxTokens {

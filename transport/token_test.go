@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/integration/testserver"
+	"git-remote-xmpp/internal/logins"
 	"git-remote-xmpp/transport"
 )
 
@@ -149,5 +150,26 @@ func TestTokenOnReconnect(t *testing.T) {
 	expect(t, linked, struct{}{})
 	if after := e.JID(); !after.Equal(before) || !strings.HasPrefix(after.Resourcepart(), "git-a~") {
 		t.Errorf("%s, then %s", before, after)
+	}
+}
+
+// If a token is lost because another process was given one at the same time, the one before lets us in.
+func TestTokenOfBefore(t *testing.T) {
+	s := testserver.New(t, testserver.Prosody, testserver.Options{SASL2: true, RotateTokens: true})
+	cfg := configFor(t, s, "alice", "git-a")
+	tokens := logins.OpenTokens(t.TempDir(), "alice@localhost")
+	cfg.Tokens = tokens
+	start(t, cfg).Close()
+	noPassword(&cfg)
+	for range 2 {
+		lost, err := tokens.Token()
+		if err != nil || lost.Secret == "" {
+			t.Fatalf("%+v, %v", lost, err)
+		}
+		lost.Secret = "lost"
+		if err := tokens.Keep(lost); err != nil {
+			t.Fatal(err)
+		}
+		start(t, cfg).Close()
 	}
 }
