@@ -100,7 +100,11 @@ func (d *dialer) begin(ctx context.Context) (err error) {
 	if d.search, err = d.newSearch(); err == nil {
 		return nil
 	}
-	if _, incomplete := d.transportConfig(ctx, ""); incomplete != nil {
+	cfg, incomplete := d.transportConfig(ctx, "")
+	if incomplete == nil {
+		incomplete = canLogIn(ctx, cfg)
+	}
+	if incomplete != nil {
 		return incomplete
 	}
 	return d.explain(err)

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/transport"
 )
 
 // A passwordSource has the password ready for logins that need it: those for which the server gave no token.
@@ -35,4 +36,13 @@ func (p *passwordSource) started() string {
 	defer p.mu.Unlock()
 	p.quiet = true
 	return p.given
+}
+
+// canLogIn is an error if there is neither a token nor a password to log in with.
+func canLogIn(ctx context.Context, cfg transport.Config) error {
+	if token, err := cfg.Tokens.Token(); err == nil && token.Secret != "" {
+		return nil
+	}
+	_, err := cfg.AskPassword(ctx)
+	return err
 }
