@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 )
 
 // byToken logs in with a token, by the mechanism of hashed tokens (draft-ietf-kitten-sasl-ht): at once, as the server was when it gave the token, or when
@@ -28,6 +29,7 @@ func byToken(conn net.Conn, cfg *Config, state tls.ConnectionState, token Token,
 	if !offered.takes(token.Mechanism) {
 		return nil, withoutToken(cfg, "the server doesn't offer %s now", token.Mechanism)
 	}
+	cfg.Progress.note(func(l *Login) { l.Offered = clean(strings.Join(offered.SASL2.Inline.Tokens, " ")) })
 	name, proof, err := p.step(s, cfg)
 	switch {
 	case err != nil:
@@ -37,6 +39,7 @@ func byToken(conn net.Conn, cfg *Config, state tls.ConnectionState, token Token,
 	case !hmac.Equal(proof, tokenHash(token, "Responder", binding)):
 		return nil, final(errors.New("the server didn't prove that it knows its token: somebody may be in between"))
 	}
+	cfg.Progress.note(func(l *Login) { l.Mechanism = token.Mechanism })
 	return p.link(s, cfg)
 }
 
