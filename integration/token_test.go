@@ -70,6 +70,7 @@ func TestNoPasswordAnyMore(t *testing.T) {
 			t.Error("a token was told")
 		}
 	}
+	p.alice.doctor(t, p.clone).mustHave(t, "none password: gave a token", "ok login: by HT-SHA-256-EXPR, bound to the TLS connection", "ok refs")
 
 	if err := os.Remove(p.alice.tokensFile()); err != nil {
 		t.Fatal(err)

@@ -102,8 +102,12 @@ func examine(ctx context.Context, std stdio, local *repo.Repo, remotes []namedRe
 		return steps, err
 	}
 	cfg, err := s.transportConfig(ctx, resource)
+	var token bool
+	if err == nil {
+		token, err = passwordOrToken(ctx, &cfg)
+	}
 	var endpoint *transport.Endpoint
-	if s.checkPassword(&steps, err) {
+	if s.checkPassword(&steps, token, err) {
 		var more doctor.Steps
 		more, endpoint = doctor.Server(ctx, cfg)
 		steps = append(steps, more...)
@@ -205,13 +209,27 @@ func (s *setup) checkKey(steps *doctor.Steps) bool {
 	return true
 }
 
+// passwordOrToken has the login made by the password, so that it is checked, or by a token of the server's if there is none.
+func passwordOrToken(ctx context.Context, cfg *transport.Config) (byToken bool, err error) {
+	if cfg.Password, err = cfg.AskPassword(ctx); err == nil {
+		cfg.Tokens = nil
+		return false, nil
+	}
+	if token, tokenErr := cfg.Tokens.Token(); tokenErr == nil && token.Secret != "" && errors.Is(err, config.ErrNoPassword) {
+		return true, nil
+	}
+	return false, err
+}
+
 // checkPassword says whether there is one; err is why the settings aren't complete.
-func (s *setup) checkPassword(steps *doctor.Steps, err error) bool {
+func (s *setup) checkPassword(steps *doctor.Steps, byToken bool, err error) bool {
 	const name = "password"
 	switch {
 	case err != nil:
 		steps.Fail(name, err, "")
 		return false
+	case byToken:
+		steps.None(name, "there is none: the server gave a token for logins without")
 	case os.Getenv("GIT_XMPP_PASSWORD") != "":
 		steps.OK(name, "of GIT_XMPP_PASSWORD")
 	default:

@@ -28,6 +28,9 @@ func Server(ctx context.Context, cfg transport.Config) (steps Steps, endpoint *t
 	if cfg.Record != nil {
 		cfg.Record = unchanged{cfg.Record}
 	}
+	if cfg.Tokens != nil {
+		cfg.Tokens = unchangedTokens{cfg.Tokens}
+	}
 	endpoint, err := transport.Start(ctx, cfg)
 	login := cfg.Progress.Login()
 	for _, stage := range []struct {
@@ -64,6 +67,15 @@ type unchanged struct{ transport.Record }
 
 // Raise does nothing.
 func (unchanged) Raise(string) error { return nil }
+
+// unchangedTokens are read only. The server takes the one that it gave before as long as we don't use the next.
+type unchangedTokens struct{ transport.Tokens }
+
+// Keep does nothing.
+func (unchangedTokens) Keep(transport.Token) error { return nil }
+
+// Drop does nothing.
+func (unchangedTokens) Drop(transport.Token) error { return nil }
 
 func addressText(l transport.Login, cfg transport.Config) string {
 	text := strings.Join(l.Targets, ", ")
@@ -102,7 +114,7 @@ func adviseCertificate(steps Steps, c *x509.Certificate, accepted bool) {
 
 func loginText(l transport.Login) string {
 	text := fmt.Sprintf("%s by %s", l.JID, l.Mechanism)
-	if strings.HasSuffix(l.Mechanism, "-PLUS") {
+	if strings.HasSuffix(l.Mechanism, "-PLUS") || strings.HasSuffix(l.Mechanism, "-EXPR") {
 		return text + ", bound to the TLS connection"
 	}
 	return text + " (offered: " + l.Offered + ")"
