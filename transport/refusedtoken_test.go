@@ -144,7 +144,7 @@ type newerPurse struct{ purse }
 func (p *newerPurse) Drop(transport.Token) error {
 	newer := oldToken()
 	newer.Bind2 = false
-	return p.Keep(newer)
+	return p.Keep(newer, transport.Token{})
 }
 
 // Where another process has got a newer token, that one is used, and no password is needed; one that is refused, too, isn't tried for ever.
@@ -171,8 +171,8 @@ func TestNewerToken(t *testing.T) {
 		if works != (err == nil) || !works && (!errors.Is(err, errAsked) || !errors.Is(err, transport.ErrServer) || !strings.Contains(err.Error(), "refuses its token (not-authorized)")) {
 			t.Errorf("works %v: %v", works, err)
 		}
-		if _, _, came := f.told(); came != 2 {
-			t.Errorf("%d connections", came)
+		if _, _, came := f.told(); came != 2 && works || came != 3 && !works {
+			t.Errorf("works %v: %d connections", works, came)
 		}
 	}
 }

@@ -164,7 +164,7 @@ func (p *sasl2) success(s *stream, cfg *Config, start xml.StartElement) ([]byte,
 // link goes on when the server has proved who it is: the features come by themselves, and a resource is bound if none is.
 func (p *sasl2) link(s *stream, cfg *Config) (*link, error) {
 	if p.token != nil {
-		if err := cfg.Tokens.Keep(*p.token); err != nil {
+		if err := cfg.Tokens.Keep(*p.token, p.asks); err != nil {
 			cfg.Log.Warn("the server's token isn't kept", "err", err)
 		}
 	}

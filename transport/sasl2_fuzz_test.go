@@ -15,7 +15,7 @@ type pocket struct{ token Token }
 
 func (*pocket) Client() (string, error) { return "d4565fa7-4d72-4749-b3d3-740edbf87770", nil }
 func (p *pocket) Token() (Token, error) { return p.token, nil }
-func (p *pocket) Keep(t Token) error    { p.token = t; return nil }
+func (p *pocket) Keep(t, _ Token) error { p.token = t; return nil }
 func (p *pocket) Drop(Token) error      { p.token = Token{}; return nil }
 
 const (

@@ -12,7 +12,7 @@ import (
 
 const (
 	// maxTokens is how many tokens a login tries: there may be a newer one, which another process was given, or one from before.
-	maxTokens = 2
+	maxTokens = 3
 	// maxTokenBytes is the longest token that is kept; usual are some 40 bytes.
 	maxTokenBytes = 1024
 	// maxTokenLife is how long a token is kept at the most, whatever the server says.
@@ -37,8 +37,9 @@ type Tokens interface {
 	Client() (string, error)
 	// Token is the one that was kept last; without a secret if there is none.
 	Token() (Token, error)
-	Keep(Token) error
-	// Drop forgets a token, unless another one has been kept since. The one that was kept before may come in its place.
+	// Keep keeps a token that a login by another one brought; that one is without a secret if it was by the password.
+	Keep(given, by Token) error
+	// Drop forgets a token, unless another one has been kept since. The one by which it came may take its place: the server lets that in until the new one is used.
 	Drop(Token) error
 }
 

@@ -72,7 +72,7 @@ func (unchanged) Raise(string) error { return nil }
 type unchangedTokens struct{ transport.Tokens }
 
 // Keep does nothing.
-func (unchangedTokens) Keep(transport.Token) error { return nil }
+func (unchangedTokens) Keep(_, _ transport.Token) error { return nil }
 
 // Drop does nothing.
 func (unchangedTokens) Drop(transport.Token) error { return nil }

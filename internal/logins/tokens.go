@@ -32,7 +32,7 @@ type tokens struct {
 type kept struct {
 	Client string `json:"client"` // a UUID by which the server knows this installation
 	given
-	// Earlier is the one before, which counts until the last one is used: two processes may be given one each, of which the server knows only its last.
+	// Earlier is the one by which it came, which counts until the new one is used: several processes may be given one each, of which the server knows only its last.
 	Earlier given `json:"earlier,omitzero"`
 }
 
@@ -91,15 +91,18 @@ func (t *Tokens) Token() (transport.Token, error) {
 	return all.Accounts[t.account].token(), nil
 }
 
-// Keep keeps a token.
-func (t *Tokens) Keep(token transport.Token) error {
+// Keep keeps a token that a login by another one brought, or by the password if that has no secret.
+func (t *Tokens) Keep(token, by transport.Token) error {
 	return t.change(func(k *kept) bool {
-		k.given, k.Earlier = given{Mechanism: token.Mechanism, Token: token.Secret, Expires: token.Expires, Bind2: token.Bind2}, k.given
+		if k.Earlier = k.given; by.Secret != "" {
+			k.Earlier = givenOf(by)
+		}
+		k.given = givenOf(token)
 		return true
 	})
 }
 
-// Drop forgets a token, unless another one has been kept since. The one before is back then.
+// Drop forgets a token, unless another one has been kept since. The one by which it came is back then.
 func (t *Tokens) Drop(token transport.Token) error {
 	return t.change(func(k *kept) bool {
 		if k.Token != token.Secret {
@@ -108,6 +111,10 @@ func (t *Tokens) Drop(token transport.Token) error {
 		k.given, k.Earlier = k.Earlier, given{}
 		return true
 	})
+}
+
+func givenOf(token transport.Token) given {
+	return given{Mechanism: token.Mechanism, Token: token.Secret, Expires: token.Expires, Bind2: token.Bind2}
 }
 
 func (g given) token() transport.Token {

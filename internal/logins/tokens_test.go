@@ -27,7 +27,7 @@ func noError(t *testing.T, err error) {
 	}
 }
 
-// What one process keeps of an account another one finds, and drops only if it is still the last; the one before is back then. The id stays, and is another one for each account.
+// What one process keeps of an account another one finds, and drops only if it is still the last; the one by which it came is back then. The id stays, and is another one for each account.
 func TestTokens(t *testing.T) {
 	dir := t.TempDir()
 	alice, bob, again := OpenTokens(dir, "alice@example.org"), OpenTokens(dir, "bob@example.org"), OpenTokens(dir, "alice@example.org")
@@ -37,15 +37,20 @@ func TestTokens(t *testing.T) {
 	old := transport.Token{Mechanism: "HT-SHA-256-EXPR", Secret: "old", Expires: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Bind2: true}
 	newer := old
 	newer.Secret, newer.Bind2 = "newer", false
-	noError(t, alice.Keep(old))
+	noError(t, alice.Keep(old, transport.Token{}))
 	tokenOf(t, again, old)
 	tokenOf(t, bob, transport.Token{})
-	noError(t, again.Keep(newer))
+	noError(t, again.Keep(newer, transport.Token{}))
 	noError(t, alice.Drop(old))
 	tokenOf(t, alice, newer)
 	noError(t, alice.Drop(newer))
 	tokenOf(t, again, old)
-	noError(t, again.Drop(old))
+	used := old
+	used.Secret = "used"
+	noError(t, again.Keep(newer, used))
+	noError(t, again.Drop(newer))
+	tokenOf(t, alice, used)
+	noError(t, again.Drop(used))
 	tokenOf(t, again, transport.Token{})
 	his, err := bob.Client()
 	noError(t, err)
@@ -59,7 +64,7 @@ func TestTokensFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, tokensName)
 	const secret = "5ecr3t"
-	noError(t, OpenTokens(dir, "a@b").Keep(transport.Token{Mechanism: "HT-SHA-256-NONE", Secret: secret, Expires: time.Now()}))
+	noError(t, OpenTokens(dir, "a@b").Keep(transport.Token{Mechanism: "HT-SHA-256-NONE", Secret: secret, Expires: time.Now()}, transport.Token{}))
 	if _, err := statefile.ReadPrivate(path); err != nil {
 		t.Error(err)
 	}
@@ -106,12 +111,12 @@ func FuzzTokens(f *testing.F) {
 		before, err := all.file.Read()
 		kept := transport.Token{Mechanism: "HT-SHA-256-NONE", Secret: "x"}
 		if err != nil {
-			if err := OpenTokens(dir, "a@b").Keep(kept); err == nil {
+			if err := OpenTokens(dir, "a@b").Keep(kept, transport.Token{}); err == nil {
 				t.Fatalf("%q was written over", text)
 			}
 			return
 		}
-		noError(t, OpenTokens(dir, "a@b").Keep(kept))
+		noError(t, OpenTokens(dir, "a@b").Keep(kept, transport.Token{}))
 		for account, k := range before.Accounts {
 			want := k.token()
 			if account == "a@b" {
