@@ -3,6 +3,7 @@ package transport_test
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -19,11 +20,17 @@ func oldToken() transport.Token {
 	return transport.Token{Mechanism: "HT-SHA-256-NONE", Secret: secret, Expires: time.Now().Add(time.Hour), Bind2: true}
 }
 
-// proofOf is what a side shows of a token.
-func proofOf(side string) string {
+// proof is what a side shows of a token.
+func proof(side string, binding []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(side))
-	return "<additional-data>" + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + "</additional-data>"
+	mac.Write(binding)
+	return string(mac.Sum(nil))
+}
+
+// proofOf is that of a token that isn't bound.
+func proofOf(side string) string {
+	return "<additional-data>" + encode(proof(side, nil)) + "</additional-data>"
 }
 
 // newToken is one in a server's answer.
@@ -115,13 +122,13 @@ func playTokens(c *talk, offer, answer string) {
 	}
 	switch {
 	case strings.HasPrefix(c.unread, "HT-"):
-		_ = c.await("</authenticate>") && c.say(answer) && c.await("</iq>") && c.say(bound)
+		_ = c.await("</authenticate>") && c.say(answer) && (strings.Contains(answer, boundA) || c.await("</iq>") && c.say(bound))
 	case strings.Contains(offer, "urn:xmpp:sasl:2"):
 		_ = c.await("</authenticate>") && c.say(success2("alice@localhost", "")+features) && c.await("</iq>") && c.say(bound)
 	default:
 		_ = c.await("</auth>") && c.say(success) && c.await("<stream:stream") && c.say(header+bind) && c.await("</iq>") && c.say(bound)
 	}
-	ask(c)
+	untilBye(c)
 }
 
 // A token that has expired isn't shown to anybody.
@@ -193,5 +200,88 @@ func TestInBetweenWithToken(t *testing.T) {
 			}
 			checkSilence(t, f, "alice", secret)
 		})
+	}
+}
+
+// heard is all that has come in TLS.
+func (c *talk) heard() string {
+	_, inside, _ := c.fake.told()
+	return inside
+}
+
+// binding is what a fake's connection can be bound to.
+func (c *talk) binding(t *testing.T) []byte {
+	state := c.Conn.(keeper).Conn.(*tls.Conn).ConnectionState()
+	if state.Version < tls.VersionTLS13 {
+		return state.TLSUnique
+	}
+	b, err := state.ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
+	if err != nil {
+		t.Error(err)
+	}
+	return b
+}
+
+// A token that is bound to the connection is of no use on another: neither is our proof there, nor the server's here. Which kind of binding is asked for goes with the
+// version of TLS, and a token of the other kind isn't shown.
+func TestTokenIsBound(t *testing.T) {
+	t.Parallel()
+	offer := strings.Replace(sasl2Of(bind2+"<fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-EXPR</mechanism><mechanism>HT-SHA-256-UNIQ</mechanism><mechanism>HT-SHA-256-NONE</mechanism></fast>", "PLAIN"),
+		"</stream:features>", "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/><channel-binding type='tls-unique'/></sasl-channel-binding></stream:features>", 1)
+	for version, mechanism := range map[uint16]string{tls.VersionTLS13: "HT-SHA-256-EXPR", tls.VersionTLS12: "HT-SHA-256-UNIQ"} {
+		for _, relayed := range []bool{false, true} {
+			f := newFake(t, goodCert(t), func(c *talk) {
+				if !c.say(header+starttls) || !c.await("/>") || !c.say(proceed) || !c.tls(&tls.Config{MaxVersion: version}) || !c.await("<stream:stream") || !c.say(header+offer) || !c.await("mechanism='") {
+					return
+				}
+				if !strings.HasPrefix(c.unread, "HT-") {
+					_ = c.await("</authenticate>") && c.say(success2("alice@localhost/git-a~1", boundA+newToken("token='"+secret+"' expiry='2999-01-01T00:00:00Z'"))+features)
+					return
+				}
+				at := c.binding(t)
+				if relayed {
+					at = []byte("of another connection")
+				}
+				if c.await("</authenticate>") && !relayed && !strings.Contains(c.heard(), base64.StdEncoding.EncodeToString([]byte("alice\x00"+proof("Initiator", at)))) {
+					t.Errorf("%s: our proof isn't in %q", mechanism, c.heard())
+				}
+				c.say(success2("alice@localhost/git-a~1", boundA+"<additional-data>"+encode(proof("Responder", at))+"</additional-data>") + features)
+				untilBye(c)
+			})
+			cfg := f.config(t)
+			tokens := &purse{}
+			cfg.Tokens = tokens
+			start(t, cfg).Close()
+			if token, _ := tokens.has(); token.Mechanism != mechanism {
+				t.Fatalf("asked for %q, want %q", token.Mechanism, mechanism)
+			}
+			noPassword(&cfg)
+			e, err := transport.Start(t.Context(), cfg)
+			if err == nil {
+				e.Close()
+			}
+			if relayed != (err != nil) || relayed && !strings.Contains(err.Error(), "didn't prove that it knows its token") {
+				t.Errorf("%s, relayed %v: %v", mechanism, relayed, err)
+			}
+		}
+	}
+}
+
+// A server that sends us on is followed with the token, too.
+func TestTokenElsewhere(t *testing.T) {
+	t.Parallel()
+	cert := goodCert(t)
+	there := newFake(t, cert, func(c *talk) {
+		playTokens(c, sasl2Of(bind2+fast, "PLAIN"), success2("alice@localhost/git-a~1", boundA+proofOf("Responder"))+features)
+	})
+	here := newFake(t, cert, func(c *talk) {
+		playTokens(c, sasl2Of(bind2+fast, "PLAIN"), "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>"+there.Addr().String()+"</see-other-host></stream:error>")
+	})
+	cfg := here.config(t)
+	cfg.Tokens = &purse{token: oldToken()}
+	noPassword(&cfg)
+	start(t, cfg).Close()
+	if _, _, came := here.told(); came != 1 {
+		t.Errorf("%d connections", came)
 	}
 }

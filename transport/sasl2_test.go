@@ -33,20 +33,23 @@ func answers(c *talk, offer, answer string) bool {
 	return c.secure() && c.await("<stream:stream") && c.say(header+offer) && c.await("</authenticate>") && c.say(answer)
 }
 
+// untilBye listens until the client says goodbye, or goes.
+func untilBye(c *talk) { c.await("type='unavailable'") }
+
 // Whatever a server answers to a login by SASL2, one that isn't as it should be is refused in words, and what could be done without is left.
 func TestSASL2Answers(t *testing.T) {
-	bare, boundTo := "alice@localhost", "<bound xmlns='urn:xmpp:bind:0'/>"
+	const bare = "alice@localhost"
 	for name, c := range map[string]struct {
 		mechanism, answer string
 		want              string // the error; empty: logged in
 		kind              error
 	}{
-		"bound":                      {answer: success2(bare+"/git-a~1", boundTo) + features},
+		"bound":                      {answer: success2(bare+"/git-a~1", boundA) + features},
 		"bound by itself":            {answer: success2(bare, "") + features},
 		"bind failed":                {answer: success2(bare, "<failed xmlns='urn:xmpp:bind:0'/>") + features},
 		"somebody else":              {answer: success2("bob@localhost", ""), want: `logged us in as "bob@localhost"`},
-		"somebody else's resource":   {answer: success2("bob@localhost/git-a", boundTo), want: `bound us to "bob@localhost/git-a"`},
-		"bound to nothing":           {answer: success2(bare, boundTo), want: `bound us to "alice@localhost"`},
+		"somebody else's resource":   {answer: success2("bob@localhost/git-a", boundA), want: `bound us to "bob@localhost/git-a"`},
+		"bound to nothing":           {answer: success2(bare, boundA), want: `bound us to "alice@localhost"`},
 		"nobody":                     {answer: "<success xmlns='urn:xmpp:sasl:2'/>", want: `logged us in as ""`},
 		"not a JID":                  {answer: success2("@/", ""), want: `logged us in as "@/"`},
 		"success of another profile": {answer: success, want: "unexpected <success>"},
@@ -74,8 +77,8 @@ func TestSASL2Answers(t *testing.T) {
 				mechanism = c.mechanism
 			}
 			f := newFake(t, goodCert(t), func(talk *talk) {
-				_ = answers(talk, sasl2Of(bind2, mechanism), c.answer) && talk.await("</iq>") && talk.say(bound)
-				ask(talk)
+				_ = answers(talk, sasl2Of(bind2, mechanism), c.answer) && (strings.Contains(c.answer, boundA) || talk.await("</iq>") && talk.say(bound))
+				untilBye(talk)
 			})
 			cfg := f.config(t)
 			cfg.Tokens = &purse{}
@@ -100,7 +103,7 @@ func TestSASL2Answers(t *testing.T) {
 func TestBind2Unasked(t *testing.T) {
 	f := newFake(t, goodCert(t), func(c *talk) {
 		answers(c, sasl2Of(bind2, "PLAIN"), success2("alice@localhost/git-b", "<bound xmlns='urn:xmpp:bind:0'/>")+features)
-		ask(c)
+		untilBye(c)
 	})
 	cfg := f.config(t)
 	cfg.Tokens, cfg.Serve = &purse{}, true
