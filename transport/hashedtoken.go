@@ -22,12 +22,21 @@ func byToken(conn net.Conn, cfg *Config, state tls.ConnectionState, token Token,
 	p := &sasl2{asks: token, byToken: true, request: userAgent(cfg, client) + bind2Request(cfg, token.Bind2) + "<fast xmlns='" + nsFAST + "'/>"}
 	auth := p.auth(token.Mechanism, append([]byte(cfg.Account.Localpart()+"\x00"), tokenHash(token, "Initiator", binding)...))
 	cfg.Log.Debug("authenticating", "mechanism", token.Mechanism, "hasty", hasty)
-	s, offered, err := request(conn, cfg.Account, true, auth, hasty)
+	follows := ""
+	if hasty {
+		follows = auth
+	}
+	s, offered, err := openStream(conn, cfg.Account, true, follows)
 	if err != nil {
 		return nil, err
 	}
 	if !offered.takes(token.Mechanism) {
 		return nil, withoutToken(cfg, "the server doesn't offer %s now", token.Mechanism)
+	}
+	if !hasty {
+		if _, err := fmt.Fprint(conn, auth); err != nil {
+			return nil, err
+		}
 	}
 	cfg.Progress.note(func(l *Login) { l.Offered = clean(strings.Join(offered.SASL2.Inline.Tokens, " ")) })
 	name, proof, err := p.step(s, cfg)
