@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxTokens is how many tokens a login tries: there may be a newer one, which another process was given, or one from before.
-	maxTokens = 3
+	// maxTokens is how many tokens a login tries: there may be a newer one, which another process was given meanwhile, or one from before.
+	maxTokens = 6
 	// maxTokenBytes is the longest token that is kept; usual are some 40 bytes.
 	maxTokenBytes = 1024
 	// maxTokenLife is how long a token is kept at the most, whatever the server says.

@@ -164,14 +164,14 @@ func TestTokenOfMany(t *testing.T) {
 	s := testserver.New(t, testserver.Prosody, testserver.Options{SASL2: true, RotateTokens: true})
 	dir := t.TempDir()
 	cfg := configFor(t, s, "alice", "git-a")
-	cfg.Tokens = logins.OpenTokens(dir, "alice@localhost")
+	cfg.Tokens = tokenFile{logins.OpenTokens(dir, "alice@localhost")}
 	start(t, cfg).Close()
 	noPassword(&cfg)
 	for round := range 3 {
 		var all errgroup.Group
 		for n := range 4 {
 			one := cfg
-			one.Resource, one.Tokens = fmt.Sprintf("git-%d-%d", round, n), logins.OpenTokens(dir, "alice@localhost")
+			one.Resource, one.Tokens = fmt.Sprintf("git-%d-%d", round, n), tokenFile{logins.OpenTokens(dir, "alice@localhost")}
 			all.Go(func() error {
 				e, err := transport.Start(t.Context(), one)
 				if err != nil {
@@ -190,3 +190,20 @@ func TestTokenOfMany(t *testing.T) {
 		}
 	}
 }
+
+// A tokenFile is shared by processes.
+type tokenFile struct{ *logins.Tokens }
+
+// Token is the one that was kept last.
+func (f tokenFile) Token() (transport.Token, error) {
+	token, err := f.Tokens.Token()
+	return transport.Token(token), err
+}
+
+// Keep keeps a token.
+func (f tokenFile) Keep(given, by transport.Token) error {
+	return f.Tokens.Keep(logins.Token(given), logins.Token(by))
+}
+
+// Drop forgets one.
+func (f tokenFile) Drop(token transport.Token) error { return f.Tokens.Drop(logins.Token(token)) }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/logins"
 	"git-remote-xmpp/transport"
 )
 
@@ -46,3 +47,20 @@ func canLogIn(ctx context.Context, cfg transport.Config) error {
 	_, err := cfg.AskPassword(ctx)
 	return err
 }
+
+// A tokenStore has the tokens in a file for package transport.
+type tokenStore struct{ *logins.Tokens }
+
+// Token is the one that was kept last.
+func (s tokenStore) Token() (transport.Token, error) {
+	token, err := s.Tokens.Token()
+	return transport.Token(token), err
+}
+
+// Keep keeps a token that a login by another one brought.
+func (s tokenStore) Keep(given, by transport.Token) error {
+	return s.Tokens.Keep(logins.Token(given), logins.Token(by))
+}
+
+// Drop forgets a token.
+func (s tokenStore) Drop(token transport.Token) error { return s.Tokens.Drop(logins.Token(token)) }

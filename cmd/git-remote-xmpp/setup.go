@@ -117,7 +117,7 @@ func (s *setup) transportConfig(ctx context.Context, resource string) (transport
 		return cfg, err
 	}
 	cfg.Record = logins.Open(s.dirs.Data, s.settings.Account.String())
-	cfg.Tokens = logins.OpenTokens(s.dirs.Data, s.settings.Account.String())
+	cfg.Tokens = tokenStore{logins.OpenTokens(s.dirs.Data, s.settings.Account.String())}
 	s.password = &passwordSource{settings: s.settings}
 	cfg.AskPassword = s.password.ask
 	if cfg.Server = s.settings.Server.HostPort; s.settings.Server.DirectTLS {

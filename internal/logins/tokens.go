@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/statefile"
-	"git-remote-xmpp/transport"
 	"github.com/google/uuid"
 )
 
@@ -18,7 +17,7 @@ const (
 	maxTokenBytes = 4096
 )
 
-// Tokens keeps the token of one account, a transport.Tokens.
+// Tokens keeps the token of one account.
 type Tokens struct {
 	account string
 	file    statefile.Document[tokens]
@@ -31,32 +30,32 @@ type tokens struct {
 
 type kept struct {
 	Client string `json:"client"` // a UUID by which the server knows this installation
-	given
+	Token
 	// Earlier is the one by which it came, which counts until the new one is used: several processes may be given one each, of which the server knows only its last.
-	Earlier given `json:"earlier,omitzero"`
+	Earlier Token `json:"earlier,omitzero"`
 }
 
-// given is a token.
-type given struct {
-	Mechanism string    `json:"mechanism,omitempty"`
-	Token     string    `json:"token,omitempty"`
+// A Token is one that a server gave.
+type Token struct {
+	Mechanism string    `json:"mechanism,omitempty"` // that it is for
+	Secret    string    `json:"token,omitempty"`     // empty: there is none
 	Expires   time.Time `json:"expires,omitzero"`
-	Bind2     bool      `json:"bind2,omitempty"`
+	Bind2     bool      `json:"bind2,omitempty"` // the server binds a resource in the same step (XEP-0386)
 }
 
 // Check is for package statefile. Its errors don't say what is in the file.
 func (t *tokens) Check() error {
 	for account, k := range t.Accounts {
 		_, err := uuid.Parse(k.Client)
-		if account == "" || err != nil || !k.given.isProper() || !k.Earlier.isProper() {
+		if account == "" || err != nil || !k.Token.isProper() || !k.Earlier.isProper() {
 			return fmt.Errorf("%q has no proper token", account)
 		}
 	}
 	return nil
 }
 
-func (g given) isProper() bool {
-	return (g.Token == "") == (g.Mechanism == "") && len(g.Token) <= maxTokenBytes && len(g.Mechanism) <= maxMechanismBytes
+func (t Token) isProper() bool {
+	return (t.Secret == "") == (t.Mechanism == "") && len(t.Secret) <= maxTokenBytes && len(t.Mechanism) <= maxMechanismBytes
 }
 
 // OpenTokens returns the tokens of an account, a bare JID, in the data folder. It reads nothing yet.
@@ -83,42 +82,34 @@ func (t *Tokens) Client() (string, error) {
 }
 
 // Token is the one that was kept last.
-func (t *Tokens) Token() (transport.Token, error) {
+func (t *Tokens) Token() (Token, error) {
 	all, err := t.file.Read()
 	if err != nil {
-		return transport.Token{}, err
+		return Token{}, err
 	}
-	return all.Accounts[t.account].token(), nil
+	return all.Accounts[t.account].Token, nil
 }
 
 // Keep keeps a token that a login by another one brought, or by the password if that has no secret.
-func (t *Tokens) Keep(token, by transport.Token) error {
+func (t *Tokens) Keep(token, by Token) error {
 	return t.change(func(k *kept) bool {
-		if k.Earlier = k.given; by.Secret != "" {
-			k.Earlier = givenOf(by)
+		if k.Earlier = k.Token; by.Secret != "" {
+			k.Earlier = by
 		}
-		k.given = givenOf(token)
+		k.Token = token
 		return true
 	})
 }
 
 // Drop forgets a token, unless another one has been kept since. The one by which it came is back then.
-func (t *Tokens) Drop(token transport.Token) error {
+func (t *Tokens) Drop(token Token) error {
 	return t.change(func(k *kept) bool {
-		if k.Token != token.Secret {
+		if k.Secret != token.Secret {
 			return false
 		}
-		k.given, k.Earlier = k.Earlier, given{}
+		k.Token, k.Earlier = k.Earlier, Token{}
 		return true
 	})
-}
-
-func givenOf(token transport.Token) given {
-	return given{Mechanism: token.Mechanism, Token: token.Secret, Expires: token.Expires, Bind2: token.Bind2}
-}
-
-func (g given) token() transport.Token {
-	return transport.Token{Mechanism: g.Mechanism, Secret: g.Token, Expires: g.Expires, Bind2: g.Bind2}
 }
 
 // change changes what is kept for the account, unless it says that there is nothing to write. An account gets its id with the first change.

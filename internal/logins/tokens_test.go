@@ -10,10 +10,9 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/statefile"
-	"git-remote-xmpp/transport"
 )
 
-func tokenOf(t *testing.T, tokens *Tokens, want transport.Token) {
+func tokenOf(t *testing.T, tokens *Tokens, want Token) {
 	t.Helper()
 	if got, err := tokens.Token(); got != want || err != nil {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
@@ -31,16 +30,16 @@ func noError(t *testing.T, err error) {
 func TestTokens(t *testing.T) {
 	dir := t.TempDir()
 	alice, bob, again := OpenTokens(dir, "alice@example.org"), OpenTokens(dir, "bob@example.org"), OpenTokens(dir, "alice@example.org")
-	tokenOf(t, alice, transport.Token{})
+	tokenOf(t, alice, Token{})
 	client, err := alice.Client()
 	noError(t, err)
-	old := transport.Token{Mechanism: "HT-SHA-256-EXPR", Secret: "old", Expires: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Bind2: true}
+	old := Token{Mechanism: "HT-SHA-256-EXPR", Secret: "old", Expires: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Bind2: true}
 	newer := old
 	newer.Secret, newer.Bind2 = "newer", false
-	noError(t, alice.Keep(old, transport.Token{}))
+	noError(t, alice.Keep(old, Token{}))
 	tokenOf(t, again, old)
-	tokenOf(t, bob, transport.Token{})
-	noError(t, again.Keep(newer, transport.Token{}))
+	tokenOf(t, bob, Token{})
+	noError(t, again.Keep(newer, Token{}))
 	noError(t, alice.Drop(old))
 	tokenOf(t, alice, newer)
 	noError(t, alice.Drop(newer))
@@ -51,7 +50,7 @@ func TestTokens(t *testing.T) {
 	noError(t, again.Drop(newer))
 	tokenOf(t, alice, used)
 	noError(t, again.Drop(used))
-	tokenOf(t, again, transport.Token{})
+	tokenOf(t, again, Token{})
 	his, err := bob.Client()
 	noError(t, err)
 	if after, err := again.Client(); err != nil || after != client || client == his || len(client) != 36 {
@@ -64,7 +63,7 @@ func TestTokensFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, tokensName)
 	const secret = "5ecr3t"
-	noError(t, OpenTokens(dir, "a@b").Keep(transport.Token{Mechanism: "HT-SHA-256-NONE", Secret: secret, Expires: time.Now()}, transport.Token{}))
+	noError(t, OpenTokens(dir, "a@b").Keep(Token{Mechanism: "HT-SHA-256-NONE", Secret: secret, Expires: time.Now()}, Token{}))
 	if _, err := statefile.ReadPrivate(path); err != nil {
 		t.Error(err)
 	}
@@ -109,21 +108,21 @@ func FuzzTokens(f *testing.F) {
 		}
 		all := OpenTokens(dir, "")
 		before, err := all.file.Read()
-		kept := transport.Token{Mechanism: "HT-SHA-256-NONE", Secret: "x"}
+		kept := Token{Mechanism: "HT-SHA-256-NONE", Secret: "x"}
 		if err != nil {
-			if err := OpenTokens(dir, "a@b").Keep(kept, transport.Token{}); err == nil {
+			if err := OpenTokens(dir, "a@b").Keep(kept, Token{}); err == nil {
 				t.Fatalf("%q was written over", text)
 			}
 			return
 		}
-		noError(t, OpenTokens(dir, "a@b").Keep(kept, transport.Token{}))
+		noError(t, OpenTokens(dir, "a@b").Keep(kept, Token{}))
 		for account, k := range before.Accounts {
-			want := k.token()
+			want := k.Token
 			if account == "a@b" {
 				want = kept
 			}
 			got, err := OpenTokens(dir, account).Token()
-			if err != nil || got.Secret != want.Secret || got.Mechanism != want.Mechanism || !got.Expires.Equal(want.Expires) || (got.Secret == "") != (got.Mechanism == "") || (k.Earlier.Token == "") != (k.Earlier.Mechanism == "") {
+			if err != nil || got.Secret != want.Secret || got.Mechanism != want.Mechanism || !got.Expires.Equal(want.Expires) || (got.Secret == "") != (got.Mechanism == "") || (k.Earlier.Secret == "") != (k.Earlier.Mechanism == "") {
 				t.Fatalf("%q has %+v, %v; want %+v", account, got, err, want)
 			}
 			if client, err := OpenTokens(dir, account).Client(); err != nil || client != k.Client {
