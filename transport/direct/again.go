@@ -23,7 +23,7 @@ func (l *Link) begin(ctx context.Context, generation uint32) {
 	if l.cfg.Servers != nil {
 		servers = resolve(ctx, l.cfg.Servers(ctx))
 	}
-	s, err := newSearch(l, generation, servers)
+	s, err := newSearch(ctx, l, generation, servers)
 	if err != nil {
 		l.because("no path can be looked for: " + err.Error())
 		l.cfg.Log.Debug("no direct path", "err", err)

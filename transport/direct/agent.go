@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -22,7 +23,7 @@ const (
 )
 
 // newAgent makes an ICE agent of UDP alone, without mDNS. It is this package that tells whether a path lives: ICE's own timers only keep it.
-func newAgent(l *Link, servers []Server) (*ice.Agent, error) {
+func newAgent(ctx context.Context, l *Link, servers []Server) (*ice.Agent, error) {
 	machine, err := newMachine(l.cfg.Listen)
 	if err != nil {
 		return nil, err
@@ -33,7 +34,7 @@ func newAgent(l *Link, servers []Server) (*ice.Agent, error) {
 		types = []ice.CandidateType{ice.CandidateTypeRelay}
 	}
 	options := []ice.AgentOption{
-		ice.WithNet(machine), ice.WithUrls(urls(servers)), ice.WithCandidateTypes(types), ice.WithProxyDialer(newRelayDialer(servers, l.cfg.RootCAs)),
+		ice.WithNet(machine), ice.WithUrls(urls(servers)), ice.WithCandidateTypes(types), ice.WithProxyDialer(newRelayDialer(ctx, servers, l.cfg.RootCAs)),
 		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
 		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled), ice.WithLoggerFactory(loggers{l.cfg.Log}),
 		ice.WithCheckInterval(checkInterval), ice.WithSTUNGatherTimeout(stunTimeout), ice.WithMaxBindingRequests(maxChecks),

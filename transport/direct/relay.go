@@ -15,12 +15,13 @@ const relayWithin = 3 * time.Second
 
 // A relayDialer connects to TURN servers over TCP and TLS.
 type relayDialer struct {
+	ctx     context.Context // done at the end of the try
 	secured map[string]bool // host:port of those over TLS
 	roots   *x509.CertPool  // whom a certificate must be signed by; nil: the system's
 }
 
-func newRelayDialer(servers []Server, roots *x509.CertPool) relayDialer {
-	d := relayDialer{secured: make(map[string]bool), roots: roots}
+func newRelayDialer(ctx context.Context, servers []Server, roots *x509.CertPool) relayDialer {
+	d := relayDialer{ctx: ctx, secured: make(map[string]bool), roots: roots}
 	for _, s := range servers {
 		if s.TLS {
 			d.secured[net.JoinHostPort(s.Host, strconv.Itoa(s.Port))] = true
@@ -31,7 +32,7 @@ func newRelayDialer(servers []Server, roots *x509.CertPool) relayDialer {
 
 // Dial connects to one of the servers.
 func (d relayDialer) Dial(network, addr string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), relayWithin)
+	ctx, cancel := context.WithTimeout(d.ctx, relayWithin)
 	defer cancel()
 	if !d.secured[addr] {
 		return new(net.Dialer).DialContext(ctx, network, addr)

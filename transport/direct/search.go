@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -22,6 +23,7 @@ type search struct {
 	generation uint32
 	began      time.Time
 	agent      *ice.Agent
+	cancel     context.CancelFunc
 	ufrag, pwd string
 	locals     atomic.Int32 // candidates that the peer was told
 	remotes    int
@@ -30,14 +32,16 @@ type search struct {
 }
 
 // newSearch begins to gather candidates.
-func newSearch(l *Link, generation uint32, servers []Server) (*search, error) {
-	agent, err := newAgent(l, servers)
+func newSearch(ctx context.Context, l *Link, generation uint32, servers []Server) (*search, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	agent, err := newAgent(ctx, l, servers)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	s := &search{link: l, generation: generation, began: time.Now(), agent: agent}
+	s := &search{link: l, generation: generation, began: time.Now(), agent: agent, cancel: cancel}
 	if err := s.begin(); err != nil {
-		_ = agent.GracefulClose()
+		s.close()
 		return nil, err
 	}
 	return s, nil
@@ -128,6 +132,7 @@ func (s *search) usable() bool { return s.path != nil && s.connected.Load() }
 
 // close ends all that belongs to the search, and waits for it.
 func (s *search) close() {
+	s.cancel()
 	_ = s.agent.GracefulClose() // its errors are those of sockets that are gone already
 	if s.path != nil {
 		s.path.wait()
