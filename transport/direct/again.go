@@ -132,7 +132,7 @@ func (l *Link) watchAddresses(now time.Time) {
 	t.meetRetry, t.meetAt = 0, time.Time{}
 }
 
-// interfaceAddrs are the addresses of this machine, as one string.
+// interfaceAddrs are the addresses of this machine that a peer, or a server, may see, as one string.
 func interfaceAddrs() string {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
@@ -140,7 +140,9 @@ func interfaceAddrs() string {
 	}
 	var all strings.Builder
 	for _, a := range addrs {
-		all.WriteString(a.String() + " ")
+		if mayBeTried(a, true) {
+			all.WriteString(a.String() + " ")
+		}
 	}
 	return all.String()
 }

@@ -18,13 +18,13 @@ const (
 	stunTimeout    = 3 * time.Second
 	relayAfter     = 700 * time.Millisecond // a relay is taken if there is nothing better by then
 	reflexiveAfter = 200 * time.Millisecond
-	// maxAddresses is how many addresses of this machine candidates are gathered from.
-	maxAddresses = 16
+	// maxAddresses is how many addresses of this machine candidates are gathered from. What is left of maxLocalCandidates is for those that servers tell.
+	maxAddresses = 10
 )
 
 // newAgent makes an ICE agent of UDP alone, without mDNS. It is this package that tells whether a path lives: ICE's own timers only keep it.
 func newAgent(ctx context.Context, l *Link, servers []Server) (*ice.Agent, error) {
-	machine, err := newMachine(l.cfg.Listen)
+	machine, err := newMachine(l.cfg.Listen, l.cfg.Loopback)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ type machine struct {
 	relays     map[netip.AddrPort]bool // TURN servers over UDP
 }
 
-func newMachine(listen func(string, *net.UDPAddr) (Socket, error)) (*machine, error) {
+func newMachine(listen func(string, *net.UDPAddr) (Socket, error), loopback bool) (*machine, error) {
 	std, err := stdnet.NewNet()
 	if err != nil {
 		return nil, fmt.Errorf("look at the network interfaces: %w", err)
@@ -72,16 +72,40 @@ func newMachine(listen func(string, *net.UDPAddr) (Socket, error)) (*machine, er
 	if err != nil {
 		return nil, err
 	}
-	left := maxAddresses
-	for _, i := range all {
-		addrs, err := i.Addrs()
-		if err != nil || len(addrs) > left {
-			continue
-		}
-		left -= len(addrs)
-		m.interfaces = append(m.interfaces, i)
-	}
+	m.interfaces = worthwhile(all, loopback)
 	return m, nil
+}
+
+// worthwhile are the first interfaces with addresses that the peer may try, and no others. Those that nothing is connected to come last: networks of containers are many.
+func worthwhile(all []*transport.Interface, loopback bool) (list []*transport.Interface) {
+	left := maxAddresses
+	for _, running := range []net.Flags{net.FlagRunning, 0} {
+		for _, i := range all {
+			if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagRunning != running {
+				continue
+			}
+			addrs, _ := i.Addrs() // its error is that there are none
+			one := transport.NewInterface(i.Interface)
+			for _, a := range addrs {
+				if left > 0 && mayBeTried(a, loopback) {
+					one.AddAddress(a)
+					left--
+				}
+			}
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// mayBeTried tells whether the peer may send packets to an address of an interface's.
+func mayBeTried(a net.Addr, loopback bool) bool {
+	network, ok := a.(*net.IPNet)
+	if !ok {
+		return false
+	}
+	addr, ok := netip.AddrFromSlice(network.IP)
+	return ok && reachable(addr.Unmap(), loopback)
 }
 
 func (m *machine) Interfaces() ([]*transport.Interface, error) { return m.interfaces, nil }

@@ -187,9 +187,11 @@ func parseCandidate(b []byte) (candidate, bool) {
 	return c, ok && c.kind <= kindRelay && port != 0 && !addr.Is4In6()
 }
 
-// reachable tells whether packets may be sent to a candidate of the peer's. An address of this machine is one only where both may be on it.
-func (c candidate) reachable(loopback bool) bool {
-	a := c.addr.Addr()
+// reachable tells whether packets may be sent to a candidate of the peer's.
+func (c candidate) reachable(loopback bool) bool { return reachable(c.addr.Addr(), loopback) }
+
+// reachable tells whether packets may be sent to an address. One of this machine is reachable only where both ends may be on it.
+func reachable(a netip.Addr, loopback bool) bool {
 	switch {
 	case a.IsUnspecified(), a.IsMulticast(), a.IsLinkLocalUnicast(), a.IsInterfaceLocalMulticast(), a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return false
