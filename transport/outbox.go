@@ -54,8 +54,8 @@ type outbox struct {
 	bytes    int        // of packets in queue and pending
 	written  int        // bytes of packets that went into messages, all links together
 	stanzas  int
-	pending  map[*peer]*outgoing // payloads that are not full yet
-	payloads sync.Pool           // of *[]byte with chunk.MaxPayloadBytes of capacity
+	pending  map[*peer]outgoing // payloads that are not full yet
+	payloads sync.Pool          // of *[]byte with chunk.MaxPayloadBytes of capacity
 }
 
 // outgoing is a stanza, or a payload on its way to be one.
@@ -69,7 +69,7 @@ type outgoing struct {
 }
 
 func newOutbox() *outbox {
-	o := &outbox{wake: make(chan struct{}, 1), pending: make(map[*peer]*outgoing)}
+	o := &outbox{wake: make(chan struct{}, 1), pending: make(map[*peer]outgoing)}
 	o.changed = sync.NewCond(&o.mu)
 	o.payloads.New = func() any { return new([chunk.MaxPayloadBytes]byte) }
 	return o
@@ -173,17 +173,17 @@ func (o *outbox) packet(to *peer, datagram []byte) error {
 		o.dropOldestLocked()
 	}
 	limit := to.payloadLimit()
-	item := o.pending[to]
-	if item != nil && !chunk.Fits(len(item.payload), len(datagram), limit) {
+	item, begun := o.pending[to]
+	if begun && !chunk.Fits(len(item.payload), len(datagram), limit) {
 		o.flushLocked(to)
-		item = nil
+		begun = false
 	}
-	if item == nil {
+	if !begun {
 		buf := o.payloads.Get().(*[chunk.MaxPayloadBytes]byte)
-		item = &outgoing{to: to, payload: buf[:0], since: time.Now()}
-		o.pending[to] = item
+		item = outgoing{to: to, payload: buf[:0], since: time.Now()}
 	}
 	item.payload, item.paced = chunk.Append(item.payload, datagram), to.paced(len(datagram))
+	o.pending[to] = item
 	o.bytes += len(datagram)
 	if !chunk.Fits(len(item.payload), minPacketBytes/2, limit) {
 		o.flushLocked(to)
@@ -212,7 +212,7 @@ func (o *outbox) repeat(to *peer) {
 func (o *outbox) flushLocked(to *peer) {
 	for p, item := range o.pending {
 		if to == nil || p == to {
-			o.queue = append(o.queue, *item)
+			o.queue = append(o.queue, item)
 			delete(o.pending, p)
 		}
 	}
