@@ -63,13 +63,17 @@ imports:
 demo: build
 	'$(BIN)' demo
 
+# What is measured is kept in BENCH_JSON, too.
+BENCH_JSON ?= bin/bench.json
+BENCH_ENV = $(TEST_ENV) BENCH_JSON='$(abspath $(BENCH_JSON))'
+
 # All but the paths, which take as long as all else.
 bench: deps build
-	$(TEST_ENV) $(GO) test -run '^$$' -bench . -skip '^BenchmarkPaths$$' -benchtime 1x -count=1 -timeout 15m ./integration
+	$(BENCH_ENV) $(GO) test -run '^$$' -bench . -skip '^BenchmarkPaths$$' -benchtime 1x -count=1 -timeout 40m ./integration
 
 # The direct path beside ssh, on the same links.
 bench-paths: deps build
-	$(TEST_ENV) $(GO) test -run '^$$' -bench '^BenchmarkPaths$$' -benchtime 1x -count=1 -timeout 30m ./integration
+	$(BENCH_ENV) $(GO) test -run '^$$' -bench '^BenchmarkPaths$$' -benchtime 1x -count=1 -timeout 30m ./integration
 
 # A push and a clone of 50 MB on each kind of network.
 paths: deps build

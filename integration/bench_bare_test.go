@@ -14,12 +14,16 @@ import (
 )
 
 const (
-	// bareWindowBytes is how much payload is on its way before the sender waits for the receiver.
+	// bareWindowBytes is how much payload is on its way before the sender waits for the receiver, where the server is near.
 	bareWindowBytes = 256 << 10
-	// bareAckBytes is how much payload the receiver takes between two messages back.
-	bareAckBytes = bareWindowBytes / 8
+	// bareAcks is how often the receiver sends a message back for a window.
+	bareAcks = 8
 	// bareMaxPayloadBytes is the largest payload that is tried.
 	bareMaxPayloadBytes = 5800
+	// bareMaxBytes is the largest stanza, with what fills it up.
+	bareMaxBytes = 8192
+
+	bareData, bareAck = "p", "a" // elements
 )
 
 // A bareShape is how payloads are made into stanzas and those into writes.
@@ -28,17 +32,25 @@ type bareShape struct {
 	// padTo is the size in bytes that each write is filled up to with spaces between stanzas; 0: not at all.
 	// Prosody reads 8,192 bytes at a time from TLS and sleeps a millisecond if it leaves a part of a
 	// record behind; records of exactly 4,096 or 8,192 bytes tile its reads.
-	padTo int
+	padTo  int
+	window int
 }
 
 // bareShapes are those that together find what a server carries in stanzas of up to 8,192 bytes.
-var bareShapes = []bareShape{{2960, 0}, {2960, 4096}, {4096, 0}, {4096, 8192}, {bareMaxPayloadBytes, 0}, {bareMaxPayloadBytes, 8192}}
+var bareShapes = []bareShape{
+	{2960, 0, bareWindowBytes}, {2960, 4096, bareWindowBytes}, {4096, 0, bareWindowBytes}, {4096, 8192, bareWindowBytes},
+	{bareMaxPayloadBytes, 0, bareWindowBytes}, {bareMaxPayloadBytes, 8192, bareWindowBytes},
+}
 
 func (b bareShape) String() string {
-	if b.padTo == 0 {
-		return fmt.Sprintf("bare messages, %d bytes each", b.payload)
+	text := fmt.Sprintf("bare messages, %d bytes each", b.payload)
+	if b.padTo > 0 {
+		text += ", padded"
 	}
-	return fmt.Sprintf("bare messages, %d bytes each, padded", b.payload)
+	if b.window != bareWindowBytes {
+		text += fmt.Sprintf(", window %d KiB", b.window>>10)
+	}
+	return text
 }
 
 // bareTransfer sends data from one account to another as messages with a window, and returns the time
@@ -49,13 +61,11 @@ func bareTransfer(tb testing.TB, s *testserver.Server, shape bareShape, data []b
 	defer cancel()
 	alice := bareJoin(ctx, tb, s, "alice")
 	bob := bareJoin(ctx, tb, s, "bob")
-	begin := time.Now()
-	err := bareExchange(alice, bob, shape, data)
-	took := time.Since(begin)
+	took, err := bareExchange(alice, bob, shape, len(data), 0)
 	if err := errors.Join(err, alice.close(), bob.close()); err != nil {
 		tb.Fatalf("%s: %v: %v", s.Name, shape, err)
 	}
-	return took
+	return took[0]
 }
 
 func bareJoin(ctx context.Context, tb testing.TB, s *testserver.Server, user string) *bareClient {
@@ -67,41 +77,55 @@ func bareJoin(ctx context.Context, tb testing.TB, s *testserver.Server, user str
 	return c
 }
 
-// bareExchange runs the two directions of both sides until all is received and acknowledged.
-func bareExchange(from, to *bareClient, shape bareShape, data []byte) error {
-	acked := make(chan int, len(data)/bareAckBytes+2) // room for all that the receiver sends
-	var errs [3]error
+// bareExchange has two clients send each other so many bytes at the same time. It returns how long it took until the other one had all of each's.
+func bareExchange(a, b *bareClient, shape bareShape, fromA, fromB int) (took [2]time.Duration, err error) {
+	ends := [2]*bareEnd{newBareEnd(a, b.jid, shape, fromA, fromB), newBareEnd(b, a.jid, shape, fromB, fromA)}
+	var errs [4]error
 	var tasks sync.WaitGroup
-	tasks.Go(func() { errs[0] = from.sendAll(to.jid, shape, data, acked) })
-	tasks.Go(func() {
-		defer close(acked)
-		errs[1] = from.readAcks(len(data), acked)
-	})
-	tasks.Go(func() { errs[2] = to.receiveAll(from.jid, len(data)) })
+	for i, end := range ends {
+		begin := time.Now()
+		tasks.Go(func() { errs[2*i] = end.sendAll() })
+		tasks.Go(func() {
+			errs[2*i+1] = end.readAll(func() { took[1-i] = time.Since(begin) })
+		})
+	}
 	tasks.Wait()
-	return errors.Join(errs[:]...)
+	return took, errors.Join(errs[:]...)
+}
+
+// A bareEnd is one of the two in an exchange.
+type bareEnd struct {
+	*bareClient
+	to            string
+	shape         bareShape
+	send, receive int      // bytes
+	acked         chan int // how much of ours the other side has
+}
+
+func newBareEnd(c *bareClient, to string, shape bareShape, send, receive int) *bareEnd {
+	return &bareEnd{c, to, shape, send, receive, make(chan int, send/(shape.window/bareAcks)+2)} // room for all that the receiver sends
 }
 
 // sendAll writes one stanza at a time, as long as the window allows.
-func (c *bareClient) sendAll(to string, shape bareShape, data []byte, acked <-chan int) error {
-	received := 0
-	write := make([]byte, 0, 8192)
-	for sent := 0; sent < len(data); {
-		n := min(shape.payload, len(data)-sent)
-		for sent+n > received+bareWindowBytes {
+func (e *bareEnd) sendAll() error {
+	data := benchRandom(e.shape.payload)
+	write := make([]byte, 0, bareMaxBytes)
+	for sent, received := 0, 0; sent < e.send; {
+		n := min(e.shape.payload, e.send-sent)
+		for sent+n > received+e.shape.window {
 			var ok bool
-			if received, ok = <-acked; !ok {
+			if received, ok = <-e.acked; !ok {
 				return errors.New("the acknowledgements ended")
 			}
 		}
-		write = bareMessage(write[:0], to, data[sent:sent+n])
-		if len(write) > 8192 {
+		write = bareMessage(write[:0], e.to, bareData, data[:n])
+		if len(write) > bareMaxBytes {
 			return fmt.Errorf("a stanza of %d bytes", len(write))
 		}
-		for len(write) < shape.padTo {
+		for len(write) < e.shape.padTo {
 			write = append(write, ' ')
 		}
-		if _, err := c.conn.Write(write); err != nil {
+		if _, err := e.conn.Write(write); err != nil {
 			return err
 		}
 		sent += n
@@ -110,47 +134,38 @@ func (c *bareClient) sendAll(to string, shape bareShape, data []byte, acked <-ch
 }
 
 // bareMessage appends a message stanza with a payload in base64 to b.
-func bareMessage(b []byte, to string, payload []byte) []byte {
-	b = append(b, "<message to='"+to+"' type='headline'><p xmlns='urn:x-bench'>"...)
+func bareMessage(b []byte, to, element string, payload []byte) []byte {
+	b = append(b, "<message to='"+to+"' type='headline'><"+element+" xmlns='urn:x-bench'>"...)
 	b = base64.StdEncoding.AppendEncode(b, payload)
-	return append(b, "</p></message>"...)
+	return append(b, "</"+element+"></message>"...)
 }
 
-// readAcks passes on how much the other side has, until that is total.
-func (c *bareClient) readAcks(total int, acked chan<- int) error {
-	var buf [16]byte
-	for {
-		ack, err := c.message(buf[:])
-		if err != nil {
-			return fmt.Errorf("read acknowledgements: %w", err)
-		}
-		if len(ack) != 8 {
-			return fmt.Errorf("an acknowledgement of %d bytes", len(ack))
-		}
-		received := int(binary.BigEndian.Uint64(ack))
-		acked <- received
-		if received == total {
-			return nil
-		}
-	}
-}
-
-// receiveAll reads total bytes of payload and acknowledges them every bareAckBytes and at the end.
-func (c *bareClient) receiveAll(from string, total int) error {
+// readAll reads what the other side sends, and acknowledges it every so many bytes and at the end, until both sides have all. It calls has when this
+// one has.
+func (e *bareEnd) readAll(has func()) error {
+	defer close(e.acked)
 	buf := make([]byte, bareMaxPayloadBytes+2)
-	var stanza []byte
-	for received, told := 0, 0; received < total; {
-		payload, err := c.message(buf)
+	for acked, received, told := 0, 0, 0; acked < e.send || received < e.receive; {
+		element, payload, err := e.message(buf)
 		if err != nil {
 			return fmt.Errorf("receive: %w", err)
 		}
-		received += len(payload)
-		if received-told < bareAckBytes && received < total {
+		if element == bareAck {
+			if len(payload) != 8 {
+				return fmt.Errorf("an acknowledgement of %d bytes", len(payload))
+			}
+			acked = int(binary.BigEndian.Uint64(payload))
+			e.acked <- acked
+			continue
+		}
+		if received += len(payload); received == e.receive {
+			has()
+		}
+		if received-told < e.shape.window/bareAcks && received < e.receive {
 			continue
 		}
 		told = received
-		stanza = bareMessage(stanza[:0], from, binary.BigEndian.AppendUint64(nil, uint64(received)))
-		if _, err := c.conn.Write(stanza); err != nil {
+		if _, err := e.conn.Write(bareMessage(nil, e.to, bareAck, binary.BigEndian.AppendUint64(nil, uint64(received)))); err != nil {
 			return fmt.Errorf("acknowledge: %w", err)
 		}
 	}

@@ -120,7 +120,7 @@ func (c *bareClient) ask(text, want string, v any) error {
 	return c.dec.DecodeElement(v, &start)
 }
 
-// next reads up to the next start of an element, which must be of that name.
+// next reads up to the next start of an element, which must be of that name, if that isn't empty.
 func (c *bareClient) next(want string) (xml.StartElement, error) {
 	for {
 		token, err := c.dec.Token()
@@ -128,7 +128,7 @@ func (c *bareClient) next(want string) (xml.StartElement, error) {
 			return xml.StartElement{}, err
 		}
 		if start, ok := token.(xml.StartElement); ok {
-			if start.Name.Local != want {
+			if want != "" && start.Name.Local != want {
 				return start, fmt.Errorf("the server sent <%s>, not <%s>", start.Name.Local, want)
 			}
 			return start, nil
@@ -136,30 +136,31 @@ func (c *bareClient) next(want string) (xml.StartElement, error) {
 	}
 }
 
-// message reads the next message and gives back the base64 of its payload, decoded into buf.
-func (c *bareClient) message(buf []byte) ([]byte, error) {
+// message reads the next message: the name of the element in it, and the base64 of its payload, decoded into buf.
+func (c *bareClient) message(buf []byte) (element string, payload []byte, err error) {
 	if _, err := c.next("message"); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	if _, err := c.next("p"); err != nil {
-		return nil, err
+	inner, err := c.next("")
+	if err != nil {
+		return "", nil, err
 	}
 	token, err := c.dec.Token()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	text, ok := token.(xml.CharData)
 	if !ok || base64.StdEncoding.DecodedLen(len(text)) > len(buf) {
-		return nil, fmt.Errorf("a message without a payload, or with one of %d bytes", len(text))
+		return "", nil, fmt.Errorf("a message without a payload, or with one of %d bytes", len(text))
 	}
 	n, err := base64.StdEncoding.Decode(buf, text)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	if err := c.dec.Skip(); err != nil { // the rest of p
-		return nil, err
+	if err := c.dec.Skip(); err != nil { // the rest of the element
+		return "", nil, err
 	}
-	return buf[:n], c.dec.Skip() // the rest of the message
+	return inner.Name.Local, buf[:n], c.dec.Skip() // the rest of the message
 }
 
 // close says goodbye, so that the server is rid of the session before the next one comes.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
@@ -40,14 +39,7 @@ func BenchmarkDelay(b *testing.B) {
 			rows = append(rows, newDelayMiddle(b, delay).rows(fmt.Sprintf("%d ms, prosody half way", delay.Milliseconds()), ssh)...)
 		}
 	}
-	done, took := benchRun(b, rows, delayRounds)
-	fmt.Printf("\none small commit, %d rounds in %v%s. The delay is that in each direction.\nratio: median of the ratios, each within a round.\n\n",
-		done, took.Round(time.Second), machineLoad())
-	if err := printBench(os.Stdout, rows); err != nil {
-		b.Fatal(err)
-	}
-	fmt.Println()
-	b.ReportMetric(0, "ns/op") // the table says it all
+	benchReport(b, "delay", rows, delayRounds, "One small commit. The delay is that in each direction.\nratio: median of the ratios, each within a round.")
 }
 
 // A delayPair is Bob, who serves a repository, and Alice, who pushes to it from another network, with an agent or without.

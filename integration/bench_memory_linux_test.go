@@ -108,7 +108,7 @@ func memory(t *testing.T, s *testserver.Server, size int) {
 func mib(bytes int) float64 { return float64(bytes) / (1 << 20) }
 
 // measureHelper has git in a home run the helper by way of runMeasured. The result is the file with the peaks.
-func measureHelper(t *testing.T, h *home) (report string) {
+func measureHelper(t testing.TB, h *home) (report string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -129,7 +129,7 @@ func measureHelper(t *testing.T, h *home) (report string) {
 }
 
 // lastPeak is the last of the want peaks in a report.
-func lastPeak(t *testing.T, report string, want int) int {
+func lastPeak(t testing.TB, report string, want int) int {
 	t.Helper()
 	text, err := os.ReadFile(report)
 	if err != nil {
@@ -147,7 +147,7 @@ func lastPeak(t *testing.T, report string, want int) int {
 }
 
 // peakOf is the peak resident memory of a process that runs, by proc(5).
-func peakOf(t *testing.T, pid int) int {
+func peakOf(t testing.TB, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +22,7 @@ const (
 func BenchmarkServers(b *testing.B) {
 	var servers []*testserver.Server
 	for _, name := range testserver.XMPP {
-		servers = append(servers, testserver.New(b, name, testserver.Options{}))
+		servers = append(servers, benchServer(b, name, testserver.Options{}))
 	}
 	carol := newHome(b, servers[0], "Carol", "carol")
 	ssh := benchSSH(b, carol)
@@ -31,14 +30,7 @@ func BenchmarkServers(b *testing.B) {
 	for _, s := range servers {
 		rows = append(rows, benchOver(b, s, ssh)...)
 	}
-	done, took := benchRun(b, rows, benchRounds)
-	fmt.Printf("\n%d MiB of random data; %d rounds in %v%s. MB are 10^6 bytes.\nratio: median of the ratios to the best row of its kind, each within a round.\n\n",
-		benchDataBytes>>20, done, took.Round(time.Second), machineLoad())
-	if err := printBench(os.Stdout, rows); err != nil {
-		b.Fatal(err)
-	}
-	fmt.Println()
-	b.ReportMetric(0, "ns/op") // the table says it all
+	benchReport(b, "servers", rows, benchRounds, fmt.Sprintf("%d MiB of random data. MB are 10^6 bytes.\nratio: median of the ratios to the best row of its kind, each within a round.", benchDataBytes>>20))
 }
 
 // benchRun measures each row once in each round, and says how many rounds that were and how long they took.
@@ -47,7 +39,7 @@ func benchRun(b *testing.B, rows []*benchRow, rounds int) (done int, took time.D
 	rounds = benchRoundsWanted(b, rounds)
 	for begin := time.Now(); done < rounds && took < benchTime; took = time.Since(begin) {
 		for _, r := range rows {
-			r.took = append(r.took, r.measure())
+			r.round()
 		}
 		done++
 	}
@@ -68,9 +60,9 @@ func benchRoundsWanted(b *testing.B, rounds int) int {
 
 // machineLoad is how busy the machine is, where it says so.
 func machineLoad() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
+	load := loadAverage()
+	if load == "" {
 		return ""
 	}
-	return fmt.Sprintf(", load %s on %d cores", strings.Join(strings.Fields(string(text))[:3], " "), runtime.NumCPU())
+	return fmt.Sprintf(", load %s on %d cores", load, runtime.NumCPU())
 }

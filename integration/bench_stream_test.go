@@ -6,8 +6,10 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,15 +23,27 @@ type benchStream struct {
 	tb       testing.TB
 	from, to *transport.Conn
 	data     []byte
+	patience time.Duration // how long a transfer may take
 }
 
 // newBenchStream connects alice to bob; both log out with the test.
 func newBenchStream(tb testing.TB, s *testserver.Server, data []byte) *benchStream {
 	tb.Helper()
+	return newBenchStreamAt(tb, benchSeat{s, "alice"}, benchSeat{s, "bob"}, data)
+}
+
+// A benchSeat is an account, and its server by the address at which it is reached.
+type benchSeat struct {
+	server *testserver.Server
+	user   string
+}
+
+func newBenchStreamAt(tb testing.TB, hers, his benchSeat, data []byte) *benchStream {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), deadline)
 	defer cancel()
-	to, key := benchEndpoint(ctx, tb, s, "bob", true)
-	from, _ := benchEndpoint(ctx, tb, s, "alice", false)
+	to, key := benchEndpoint(ctx, tb, his.server, his.user, true)
+	from, _ := benchEndpoint(ctx, tb, hers.server, hers.user, false)
 	dialed, err := from.Dial(ctx, to.JID(), key, nil)
 	if err != nil {
 		tb.Fatal(err)
@@ -38,7 +52,7 @@ func newBenchStream(tb testing.TB, s *testserver.Server, data []byte) *benchStre
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &benchStream{tb, dialed, accepted, data}
+	return &benchStream{tb, dialed, accepted, data, deadline}
 }
 
 // benchEndpoint logs in with a new key and lets everybody in.
@@ -69,36 +83,58 @@ func benchEndpoint(ctx context.Context, tb testing.TB, s *testserver.Server, use
 // transfer sends all over a new stream, and returns the time until the other side has it.
 func (b *benchStream) transfer() time.Duration {
 	b.tb.Helper()
-	ctx, cancel := context.WithTimeout(b.tb.Context(), deadline)
-	defer cancel()
-	begin := time.Now()
-	out, err := b.from.OpenStream(ctx)
+	took, err := b.send(b.from, b.to)
 	if err != nil {
-		b.tb.Fatal(err)
-	}
-	sent := make(chan error, 1)
-	_ = out.SetWriteDeadline(time.Now().Add(deadline)) // fails only on a stream that has ended, as the write does
-	go func() {
-		_, err := out.Write(b.data)
-		sent <- errors.Join(err, out.Close())
-	}()
-	got, err := b.receive(ctx)
-	took := time.Since(begin)
-	if err := errors.Join(err, <-sent); err != nil {
-		b.tb.Fatal(err)
-	}
-	if !bytes.Equal(got, b.data) {
-		b.tb.Fatalf("%d bytes arrived of %d, or others", len(got), len(b.data))
+		b.tb.Fatalf("%s: %v", b.from.Peer(), b.from.Explain(err))
 	}
 	return took
 }
 
-func (b *benchStream) receive(ctx context.Context) ([]byte, error) {
-	in, err := b.to.AcceptStream(ctx)
+// bothWays sends all in both directions at once, and returns how long each took.
+func (b *benchStream) bothWays() (took [2]time.Duration) {
+	b.tb.Helper()
+	var errs [2]error
+	var tasks sync.WaitGroup
+	tasks.Go(func() { took[0], errs[0] = b.send(b.from, b.to) })
+	tasks.Go(func() { took[1], errs[1] = b.send(b.to, b.from) })
+	tasks.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		b.tb.Fatalf("%s: %v", b.from.Peer(), b.from.Explain(err))
+	}
+	return took
+}
+
+func (b *benchStream) send(from, to *transport.Conn) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(b.tb.Context(), b.patience)
+	defer cancel()
+	begin := time.Now()
+	out, err := from.OpenStream(ctx)
+	if err != nil {
+		return 0, err
+	}
+	sent := make(chan error, 1)
+	_ = out.SetWriteDeadline(time.Now().Add(b.patience)) // fails only on a stream that has ended, as the write does
+	go func() {
+		_, err := out.Write(b.data)
+		sent <- errors.Join(err, out.Close())
+	}()
+	got, err := b.receive(ctx, to)
+	took := time.Since(begin)
+	if err := errors.Join(err, <-sent); err != nil {
+		return took, err
+	}
+	if !bytes.Equal(got, b.data) {
+		return took, fmt.Errorf("%d bytes arrived of %d, or others", len(got), len(b.data))
+	}
+	return took, nil
+}
+
+func (b *benchStream) receive(ctx context.Context, to *transport.Conn) ([]byte, error) {
+	in, err := to.AcceptStream(ctx)
 	if err != nil {
 		return nil, err
 	}
-	_ = in.SetReadDeadline(time.Now().Add(deadline)) // as above
+	_ = in.SetReadDeadline(time.Now().Add(b.patience)) // as above
 	got := bytes.NewBuffer(make([]byte, 0, len(b.data)+bytes.MinRead))
 	_, err = io.Copy(got, in)
 	return got.Bytes(), errors.Join(err, in.Close())

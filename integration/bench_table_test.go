@@ -17,11 +17,32 @@ type benchRow struct {
 	measure func() time.Duration
 	against []*benchRow // it is compared with the best of these
 
-	took []time.Duration // by round
+	// number is measured in place of a time, in a unit of its own; less of it is better. It may be something that an earlier row has measured as well.
+	number func() float64
+	scale  string
+
+	// A row of a picture is a point of a curve, at x.
+	curve string
+	x     float64
+
+	took    []time.Duration // by round
+	numbers []float64       // by round
 }
 
-// values are what is shown, by round: MB/s or ms.
+// round measures it once.
+func (r *benchRow) round() {
+	if r.number != nil {
+		r.numbers = append(r.numbers, r.number())
+		return
+	}
+	r.took = append(r.took, r.measure())
+}
+
+// values are what is shown, by round: MB/s or ms, or numbers.
 func (r *benchRow) values() []float64 {
+	if r.number != nil {
+		return slices.Clone(r.numbers)
+	}
 	values := make([]float64, len(r.took))
 	for i, took := range r.took {
 		if r.bytes > 0 {
@@ -34,10 +55,23 @@ func (r *benchRow) values() []float64 {
 }
 
 func (r *benchRow) unit() string {
-	if r.bytes > 0 {
+	switch {
+	case r.number != nil:
+		return r.scale
+	case r.bytes > 0:
 		return "MB/s"
+	default:
+		return "ms"
 	}
-	return "ms"
+}
+
+// better compares by what is shown: a rate is to be high, all else low.
+func (r *benchRow) better(than *benchRow) int {
+	order := cmp.Compare(medianOf(r.values()), medianOf(than.values()))
+	if r.number == nil && r.bytes > 0 {
+		return -order
+	}
+	return order
 }
 
 // ratio is the median of the ratios to the best row of those that it is compared with, each
@@ -46,7 +80,7 @@ func (r *benchRow) ratio() (ratio float64, to *benchRow) {
 	if len(r.against) == 0 {
 		return 0, nil
 	}
-	to = slices.MinFunc(r.against, func(a, b *benchRow) int { return cmp.Compare(medianOf(a.took), medianOf(b.took)) })
+	to = slices.MinFunc(r.against, (*benchRow).better)
 	ratios, theirs := r.values(), to.values()
 	for i := range ratios {
 		ratios[i] /= theirs[i]
@@ -68,7 +102,11 @@ func printBench(w io.Writer, rows []*benchRow) error {
 			fmt.Fprintln(t, "\t\t\t\t\t\t\t")
 		}
 		values := r.values()
-		fmt.Fprintf(t, "%s\t%s\t%.1f\t%.1f\t%.1f\t%s", r.over, r.name, medianOf(values), slices.Min(values), slices.Max(values), r.unit())
+		shown := "%s\t%s\t%.1f\t%.1f\t%.1f\t%s"
+		if r.unit() == "" { // a ratio
+			shown = "%s\t%s\t%.3f\t%.3f\t%.3f\t%s"
+		}
+		fmt.Fprintf(t, shown, r.over, r.name, medianOf(values), slices.Min(values), slices.Max(values), r.unit())
 		if ratio, to := r.ratio(); to != nil {
 			fmt.Fprintf(t, "\t%.2f\t%s, %s", ratio, to.over, to.name)
 		} else {

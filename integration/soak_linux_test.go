@@ -88,7 +88,7 @@ func TestSoak(t *testing.T) {
 }
 
 // number is a number from the environment.
-func number(t *testing.T, name string, otherwise int64) int64 {
+func number(t testing.TB, name string, otherwise int64) int64 {
 	t.Helper()
 	n, err := strconv.ParseInt(cmp.Or(os.Getenv(name), strconv.FormatInt(otherwise, 10)), 10, 64)
 	if err != nil {

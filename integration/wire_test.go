@@ -29,7 +29,7 @@ type wire struct {
 }
 
 // newWire makes a wire to a server, as which homes get to know it.
-func newWire(t *testing.T, s *testserver.Server, bytesPerSecond int) (*wire, *testserver.Server) {
+func newWire(t testing.TB, s *testserver.Server, bytesPerSecond int) (*wire, *testserver.Server) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
