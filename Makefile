@@ -17,7 +17,7 @@ REQUIRE_SERVERS ?= 1
 endif
 TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench bench-paths paths soak idle survive fuzz vuln cross install clean
+.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench bench-paths bench-big plots paths soak idle survive fuzz vuln cross install clean
 
 all: build
 
@@ -70,10 +70,23 @@ BENCH_ENV = $(TEST_ENV) BENCH_JSON='$(abspath $(BENCH_JSON))'
 # All but the paths, which take as long as all else.
 bench: deps build
 	$(BENCH_ENV) $(GO) test -run '^$$' -bench . -skip '^BenchmarkPaths$$' -benchtime 1x -count=1 -timeout 40m ./integration
+	$(GO) test -run '^$$' -bench '^(BenchmarkPacketToStanza|BenchmarkStanzaToPacket)$$' -benchmem -count=1 ./transport
+	$(MAKE) plots
+
+# One of them: make bench-InBand.
+bench-%: deps build
+	$(BENCH_ENV) $(GO) test -run '^$$' -bench '^Benchmark$*$$' -benchtime 1x -count=1 -timeout 30m ./integration
 
 # The direct path beside ssh, on the same links.
-bench-paths: deps build
-	$(BENCH_ENV) $(GO) test -run '^$$' -bench '^BenchmarkPaths$$' -benchtime 1x -count=1 -timeout 30m ./integration
+bench-paths: bench-Paths
+
+# What takes long: large and many things, many peers.
+bench-big: deps build
+	BENCH_BIG=1 $(BENCH_ENV) $(GO) test -run '^$$' -bench '^(BenchmarkBig|BenchmarkIdlePeers)$$' -benchtime 1x -count=1 -timeout 60m ./integration
+
+# Pictures of what was measured last.
+plots:
+	$(GO) run ./integration/benchplot '$(BENCH_JSON)' doc
 
 # A push and a clone of 50 MB on each kind of network.
 paths: deps build

@@ -27,6 +27,9 @@ var inBandDelays = []time.Duration{0, 25 * time.Millisecond, 100 * time.Millisec
 func BenchmarkInBand(b *testing.B) {
 	data := benchRandom(int(number(b, "BENCH_INBAND_BYTES", inBandBytes)))
 	var rows []*benchRow
+	for _, delay := range inBandDelays {
+		rows = append(rows, inBandSSH(b, delay, data))
+	}
 	for _, name := range testserver.XMPP {
 		for _, delay := range inBandDelays {
 			rows = append(rows, newInBand(b, name, delay, data).rows()...)

@@ -38,12 +38,13 @@ type benchSeat struct {
 	user   string
 }
 
-func newBenchStreamAt(tb testing.TB, hers, his benchSeat, data []byte) *benchStream {
+// newBenchStreamAt connects two with other settings.
+func newBenchStreamAt(tb testing.TB, hers, his benchSeat, data []byte, change ...func(*transport.Config)) *benchStream {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), deadline)
 	defer cancel()
-	to, key := benchEndpoint(ctx, tb, his.server, his.user, true)
-	from, _ := benchEndpoint(ctx, tb, hers.server, hers.user, false)
+	to, key := benchEndpoint(ctx, tb, his.server, his.user, true, change...)
+	from, _ := benchEndpoint(ctx, tb, hers.server, hers.user, false, change...)
 	dialed, err := from.Dial(ctx, to.JID(), key, nil)
 	if err != nil {
 		tb.Fatal(err)
@@ -56,7 +57,7 @@ func newBenchStreamAt(tb testing.TB, hers, his benchSeat, data []byte) *benchStr
 }
 
 // benchEndpoint logs in with a new key and lets everybody in.
-func benchEndpoint(ctx context.Context, tb testing.TB, s *testserver.Server, user string, serve bool) (*transport.Endpoint, ed25519.PublicKey) {
+func benchEndpoint(ctx context.Context, tb testing.TB, s *testserver.Server, user string, serve bool, change ...func(*transport.Config)) (*transport.Endpoint, ed25519.PublicKey) {
 	tb.Helper()
 	pem, err := os.ReadFile(s.CAFile)
 	if err != nil {
@@ -68,11 +69,15 @@ func benchEndpoint(ctx context.Context, tb testing.TB, s *testserver.Server, use
 	if err != nil {
 		tb.Fatal(err)
 	}
-	e, err := transport.Start(ctx, transport.Config{
+	cfg := transport.Config{
 		Account: jid.MustParse(user + "@" + s.Domain), Password: s.Accounts[user], Resource: "bench-stream", Server: s.Addr,
 		RootCAs: pool, Identity: private, Serve: serve, Admit: func(jid.JID) bool { return true },
 		Software: "bench", Version: "1", Timeout: deadline,
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	e, err := transport.Start(ctx, cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
