@@ -110,15 +110,22 @@ func (c *crowd) rows(n int, same bool) []*benchRow {
 		kind = "the same repository"
 	}
 	over := fmt.Sprintf("%s, %s", c.over, kind)
+	name := "1 client"
+	if n > 1 {
+		name = fmt.Sprintf("%d clients", n)
+	}
 	var last crowdResult
-	return []*benchRow{
-		{over: over, name: fmt.Sprintf("%d clients", n), bytes: n * c.size, curve: over, x: float64(n), measure: func() time.Duration {
+	rows := []*benchRow{
+		{over: over, name: name, bytes: n * c.size, curve: over, x: float64(n), measure: func() time.Duration {
 			last = c.push(c.clients[:n], same)
 			return last.took
 		}},
-		{over: over, name: fmt.Sprintf("%d clients, fairness", n), number: func() float64 { return last.unfair }},
-		{over: over, name: fmt.Sprintf("%d clients, peak of serve", n), scale: "MiB", number: func() float64 { return mib(last.peak) }},
+		{over: over, name: name + ", peak of serve", scale: "MiB", number: func() float64 { return mib(last.peak) }},
 	}
+	if n > 1 {
+		rows = append(rows, &benchRow{over: over, name: name + ", fairness", number: func() float64 { return last.unfair }})
+	}
+	return rows
 }
 
 // A crowdResult is how pushes of many went.

@@ -58,7 +58,7 @@ func TestIdle(t *testing.T) {
 }
 
 // cpu is how much time the process has spent on a processor.
-func (d *daemon) cpu(t *testing.T) time.Duration {
+func (d *daemon) cpu(t testing.TB) time.Duration {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.cmd.Process.Pid))
 	if err != nil {
@@ -84,7 +84,7 @@ type tlsCounter struct {
 	tasks sync.WaitGroup
 }
 
-func newTLSCounter(t *testing.T, to string) *tlsCounter {
+func newTLSCounter(t testing.TB, to string) *tlsCounter {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -31,19 +32,24 @@ func (u usage) String() string {
 
 func (s *soak) usage() usage {
 	s.Helper()
-	proc := fmt.Sprintf("/proc/%d/", s.daemon.cmd.Process.Pid)
+	return usageOf(s.T, s.daemon.cmd.Process.Pid)
+}
+
+func usageOf(t testing.TB, pid int) usage {
+	t.Helper()
+	proc := fmt.Sprintf("/proc/%d/", pid)
 	files, err := os.ReadDir(proc + "fd")
 	if err != nil {
-		s.Fatal(err)
+		t.Fatal(err)
 	}
 	status, err := os.ReadFile(proc + "status")
 	if err != nil {
-		s.Fatal(err)
+		t.Fatal(err)
 	}
 	field := func(name string) int {
 		m := regexp.MustCompile(`(?m)^` + name + `:\s+(\d+)`).FindSubmatch(status)
 		if m == nil {
-			s.Fatalf("no %s in %s", name, status)
+			t.Fatalf("no %s in %s", name, status)
 		}
 		n, _ := strconv.Atoi(string(m[1])) // digits, by the pattern
 		return n
