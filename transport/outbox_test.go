@@ -275,10 +275,6 @@ func TestPadder(t *testing.T) {
 	if got := pad(300); got != 300 {
 		t.Errorf("a small record later is padded to %d", got)
 	}
-	p.wrote(time.Second, now)
-	if got := pad(4000); got != 4000 {
-		t.Errorf("behind a server that limits bytes a record is padded to %d", got)
-	}
 }
 
 func TestDeadline(t *testing.T) {

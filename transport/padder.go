@@ -8,16 +8,22 @@ import (
 const (
 	// bulkPause is how soon after a padded record the next one is padded too, to stay aligned.
 	bulkPause = 10 * time.Millisecond
-	// slowWrite is how long a write takes on a server that limits bytes; padding is left out for slowFor then.
-	slowWrite = 20 * time.Millisecond
-	slowFor   = 10 * time.Second
+	// padRate is from how many bytes of full records per second on padding is worth its bytes. What limits bytes lets through far less, and no write need tell: the
+	// systems on both sides take much into their buffers.
+	padRate = 256 << 10
+	// padWindow is how long the rate is taken over. After padGap without full records it isn't known any more.
+	padWindow = time.Second
+	padGap    = 5 * time.Second
 )
 
 // A padder fills up records with spaces between stanzas, so that they tile the reads of
 // the server, where bytes are free: not behind a server that limits them.
 type padder struct {
-	lastBulk  time.Time
-	slowUntil time.Time
+	lastBulk time.Time
+	lastFull time.Time
+	since    time.Time // when the window began
+	bytes    int       // of full records in it
+	slow     bool      // by the last one
 }
 
 // pad returns record, filled up if that is worth it.
@@ -27,7 +33,10 @@ func (p *padder) pad(record []byte, now time.Time) []byte {
 		size = maxMessageBytes
 	}
 	full := len(record) >= size*3/4
-	if len(record) >= size || now.Before(p.slowUntil) || !full && now.Sub(p.lastBulk) > bulkPause {
+	if full {
+		p.count(len(record), now)
+	}
+	if len(record) >= size || p.slow || !full && now.Sub(p.lastBulk) > bulkPause {
 		return record
 	}
 	if full {
@@ -36,11 +45,17 @@ func (p *padder) pad(record []byte, now time.Time) []byte {
 	return append(record, spaces[:size-len(record)]...)
 }
 
-// wrote tells how long the last write took.
-func (p *padder) wrote(took time.Duration, now time.Time) {
-	if took > slowWrite {
-		p.slowUntil = now.Add(slowFor)
+// count notes a full record.
+func (p *padder) count(n int, now time.Time) {
+	if now.Sub(p.lastFull) > padGap {
+		p.since, p.bytes, p.slow = now, 0, false
 	}
+	p.lastFull = now
+	if took := now.Sub(p.since); took >= padWindow {
+		p.slow = float64(p.bytes) < padRate*took.Seconds()
+		p.since, p.bytes = now, 0
+	}
+	p.bytes += n
 }
 
 var spaces = strings.Repeat(" ", maxMessageBytes)

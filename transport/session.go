@@ -250,9 +250,7 @@ func (s *session) write(ctx context.Context, l *link) error {
 			}
 			return err
 		}
-		now := time.Now()
-		pad.wrote(now.Sub(start), now)
-		if !s.limit.wait(ctx.Done(), len(record), now) {
+		if !s.limit.wait(ctx.Done(), len(record), time.Now()) {
 			break
 		}
 	}
