@@ -39,16 +39,20 @@ var benchLinks = []benchLink{
 // BenchmarkPaths measures pushes by a direct path beside such over ssh on the same link, and prints a table as BenchmarkServers does.
 func BenchmarkPaths(b *testing.B) {
 	var rows []*benchRow
+	var rounds int
+	var all time.Duration
 	for _, link := range benchLinks {
 		b.Run(link.name, func(b *testing.B) {
 			these := newBenchScene(b, link).rows()
 			done, took := benchRun(b, these, pathsRounds)
 			fmt.Printf("\n%s: %d rounds in %v%s\n", link.name, done, took.Round(time.Second), machineLoad())
-			rows = append(rows, these...)
+			rows, rounds, all = append(rows, these...), done, all+took
 			b.ReportMetric(0, "ns/op") // the table says it all
 		})
 	}
-	fmt.Printf("\nIncompressible data, from git's start to its end, with the login. MB are 10^6 bytes.\nratio: median of the ratios, each within a round.\n\n")
+	const note = "Incompressible data, from git's start to its end, with the login. MB are 10^6 bytes.\nratio: median of the ratios, each within a round."
+	benchKeep(b, "paths", rows, rounds, all, note)
+	fmt.Printf("\n%s\n\n", note)
 	if err := printBench(os.Stdout, rows); err != nil {
 		b.Fatal(err)
 	}
