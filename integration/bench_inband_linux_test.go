@@ -15,8 +15,9 @@ import (
 
 const (
 	inBandRounds = 3
-	// inBandBytes is how much is sent each way, unless BENCH_INBAND_BYTES says otherwise.
-	inBandBytes = 16 << 20
+	// inBandBytes is how much is sent each way, unless BENCH_INBAND_BYTES says otherwise, and inBandPatience how long that may take.
+	inBandBytes    = 8 << 20
+	inBandPatience = 3 * time.Minute
 )
 
 // inBandDelays are between each client and the server, in each direction.
@@ -59,6 +60,7 @@ func newInBand(b *testing.B, name string, delay time.Duration, data []byte) *inB
 		i.hers, i.his = farSeats(b, name, testserver.Options{}, network.Options{Delay: delay})
 	}
 	i.stream = newBenchStreamAt(b, i.hers, i.his, data)
+	i.stream.patience = inBandPatience
 	return i
 }
 
@@ -137,7 +139,7 @@ func (i *inBand) bestShape() (best bareShape) {
 
 // bare sends the data as bare messages, from Alice to Bob and maybe from Bob to Alice at the same time.
 func (i *inBand) bare(shape bareShape, both bool) [2]time.Duration {
-	ctx, cancel := context.WithTimeout(i.b.Context(), deadline)
+	ctx, cancel := context.WithTimeout(i.b.Context(), inBandPatience)
 	defer cancel()
 	var ends [2]*bareClient
 	for n, seat := range []benchSeat{i.hers, i.his} {

@@ -119,7 +119,7 @@ func leastBytes(n int, to string) (bytes int) {
 func (l *limitedLink) control(beside time.Duration) (answers []time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(l.b.Context(), l.stream.patience)
 	defer cancel()
-	ask, end, err := l.echo(ctx)
+	near, far, err := l.echoStream(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +129,8 @@ func (l *limitedLink) control(beside time.Duration) (answers []time.Duration, er
 	}
 	var over atomic.Bool
 	var tasks sync.WaitGroup
+	tasks.Go(func() { echoAll(far) })
+	tasks.Go(func() { l.swallow(ctx) })
 	tasks.Go(func() {
 		for data := benchRandom(1 << 10); !over.Load(); {
 			if _, err := out.Write(data); err != nil {
@@ -136,59 +138,53 @@ func (l *limitedLink) control(beside time.Duration) (answers []time.Duration, er
 			}
 		}
 	})
-	began := time.Now()
-	stop := time.AfterFunc(beside, func() {
+	end := func() {
 		over.Store(true)
 		out.CancelWrite(0)
-		end()
-	})
+		near.CancelRead(0)
+		near.CancelWrite(0)
+	}
+	stop := time.AfterFunc(beside, end)
 	defer stop.Stop()
-	tasks.Go(func() { l.swallow(ctx) })
 	for time.Sleep(controlPause); !over.Load(); time.Sleep(controlPause) {
 		asked := time.Now()
-		answered := ask()
+		answered := ask(near)
 		if answers = append(answers, time.Since(asked)); answered != nil && !over.Load() {
 			err = answered
 			break
 		}
 	}
-	over.Store(true)
-	out.CancelWrite(0)
+	end()
 	tasks.Wait()
-	if time.Since(began) < controlPause || len(answers) == 0 {
+	if len(answers) == 0 {
 		err = errors.Join(err, errors.New("no control message was sent"))
 	}
 	return answers, err
 }
 
-// echo opens the stream of control messages. Ask sends one and waits for its answer, or for end.
-func (l *limitedLink) echo(ctx context.Context) (ask func() error, end func(), err error) {
-	near, err := l.stream.from.OpenStream(ctx)
-	if err != nil {
+// echoStream opens the stream of control messages. Both ends of it know of it.
+func (l *limitedLink) echoStream(ctx context.Context) (near, far *transport.Stream, err error) {
+	if near, err = l.stream.from.OpenStream(ctx); err != nil {
 		return nil, nil, err
 	}
 	var one [1]byte
+	if _, err = near.Write(one[:]); err != nil {
+		return nil, nil, err
+	}
+	if far, err = l.stream.to.AcceptStream(ctx); err == nil {
+		_, err = far.Read(one[:])
+	}
+	return near, far, err
+}
+
+// ask sends a control message and waits for its answer.
+func ask(near *transport.Stream) error {
+	var one [1]byte
 	if _, err := near.Write(one[:]); err != nil {
-		return nil, nil, err
-	}
-	far, err := l.stream.to.AcceptStream(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	go echoAll(far) // ends with the stream, or with the connection
-	ask = func() error {
-		if _, err := near.Write(one[:]); err != nil {
-			return err
-		}
-		_, err := near.Read(one[:])
 		return err
 	}
-	end = func() {
-		near.CancelRead(0)
-		_ = near.Close() // the other side's reads end, too
-	}
-	_, err = near.Read(one[:])
-	return ask, end, err
+	_, err := near.Read(one[:])
+	return err
 }
 
 func echoAll(s *transport.Stream) {

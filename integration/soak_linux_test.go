@@ -1,13 +1,11 @@
 package integration
 
 import (
-	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -85,16 +83,6 @@ func TestSoak(t *testing.T) {
 	if after := s.goroutines(); after > idle+soakSlack {
 		t.Errorf("%d goroutines, of a serve that has just begun %d: %s", after, idle, s.daemon.stderr)
 	}
-}
-
-// number is a number from the environment.
-func number(t testing.TB, name string, otherwise int64) int64 {
-	t.Helper()
-	n, err := strconv.ParseInt(cmp.Or(os.Getenv(name), strconv.FormatInt(otherwise, 10)), 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
 }
 
 func newSoak(t *testing.T) *soak {

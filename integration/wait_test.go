@@ -2,9 +2,11 @@ package integration
 
 import (
 	"bufio"
+	"cmp"
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -74,4 +76,14 @@ func awaitMatch(t *testing.T, lines <-chan string, wanted *regexp.Regexp) string
 			t.Fatalf("waited in vain for %q", wanted)
 		}
 	}
+}
+
+// number is a number from the environment.
+func number(t testing.TB, name string, otherwise int64) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(cmp.Or(os.Getenv(name), strconv.FormatInt(otherwise, 10)), 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
 }
