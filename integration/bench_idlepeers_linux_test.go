@@ -51,6 +51,9 @@ func BenchmarkIdlePeers(b *testing.B) {
 	beOnline(b, s, peers, d.jid)
 	online := usageOf(b, d.cmd.Process.Pid)
 	records, cpu := link.sent.Load(), d.cpu(b)
+	if records == 0 || cpu == 0 {
+		b.Fatalf("nothing is counted: %d records, %v", records, cpu)
+	}
 	time.Sleep(time.Duration(seconds) * time.Second) // what is measured is that nothing happens
 	minutes := float64(seconds) / 60
 	row := func(name, scale string, value float64) *benchRow {
