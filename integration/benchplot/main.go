@@ -43,6 +43,9 @@ type trace struct {
 	} `json:"marks"`
 }
 
+// slowest is the rate at which pictures of rates begin that differ by much.
+const slowest = 0.05 // MB/s
+
 func main() {
 	if len(os.Args) != 3 {
 		fmt.Fprintln(os.Stderr, "usage: benchplot FILE FOLDER")
@@ -67,9 +70,13 @@ func drawAll(from, dir string) error {
 	pictures := map[string]func() (*plot.Plot, error){}
 	if t, ok := f.Tables["inband"]; ok {
 		pictures["rate-over-delay"] = func() (*plot.Plot, error) {
-			return curves(t.Rows, "A stream in band, and one connection of ssh's", "ms from each of the two to the server, one way", func(name string) bool {
+			p, err := curves(t.Rows, "A stream in band, and one connection of ssh's", "ms from each of the two to the server, one way", func(name string) bool {
 				return name == "ssh" || strings.HasSuffix(name, "one QUIC stream") || strings.HasSuffix(name, "bare messages")
 			})
+			if err == nil {
+				logarithmic(p, slowest)
+			}
+			return p, err
 		}
 	}
 	if t, ok := f.Tables["many"]; ok {

@@ -17,6 +17,8 @@ const (
 	lineWidth     = vg.Length(1.5)
 	// headroom is how much higher than what is drawn a picture is, for its legend.
 	headroom = 1.3
+	// logHeadroom is that of a logarithmic one, in which less is to be seen of the same factor.
+	logHeadroom = 8
 )
 
 // save writes a picture with a white background, for readers whose page is dark.
@@ -78,6 +80,12 @@ func curves(rows []row, title, x string, want func(name string) bool) (*plot.Plo
 	}
 	p.Y.Min, p.Y.Max = 0, highest*headroom
 	return p, nil
+}
+
+// logarithmic is for curves whose rates differ by much.
+func logarithmic(p *plot.Plot, lowest float64) {
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
+	p.Y.Min, p.Y.Max = lowest, p.Y.Max*logHeadroom
 }
 
 // overTime draws a trace with its marks.
