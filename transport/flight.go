@@ -13,7 +13,8 @@ const (
 	flightBlocks     = maxFallbackBytes / flightBlock
 )
 
-// A flight estimates how many bytes are on their way to a peer through servers: those that were sent since one round trip before the peer was heard last.
+// A flight estimates how many bytes are on their way to a peer through servers: those that were sent since one round trip before the peer was heard last, through
+// servers or, while only its packets go directly, by these.
 type flight struct {
 	mu    sync.Mutex
 	began []time.Time // when the first byte of each of the last blocks was sent
@@ -45,7 +46,7 @@ func (p *peer) mayFly(n int) bool {
 		return true // the peer's window, which hasn't grown, bounds them
 	}
 	now := time.Now()
-	since := time.Unix(0, p.heardAt.Load())
+	since := p.lastHeard()
 	if conn := p.conn.Load(); conn != nil {
 		since = since.Add(-conn.ConnectionStats().LatestRTT)
 	}

@@ -62,3 +62,20 @@ func TestFallbackIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// What is sent through servers isn't held up by a peer whose acknowledgements come directly, as when a path has broken for one side first, nor by a clock that is set back.
+func TestFallbackHeardDirectly(t *testing.T) {
+	c := newPacketConn(newPeer(jid.MustParse("alice@localhost/a")), newOutbox())
+	bob := newPeer(jid.MustParse("bob@localhost/b"))
+	bob.heard()
+	bob.routes.ever.Store(true)
+	for bob.mayFly(maxPacketBytes) {
+	}
+	c.deliverPacket(bob, []byte{0x40})
+	if !bob.mayFly(maxPacketBytes) {
+		t.Error("nothing may be sent though all has arrived")
+	}
+	if heard := bob.lastHeard(); heard == heard.Round(0) {
+		t.Error("when the peer was heard is known by the clock alone")
+	}
+}

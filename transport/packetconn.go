@@ -63,6 +63,9 @@ func (c *packetConn) deliverPacket(from *peer, datagram []byte) {
 	if !from.routes.came.Load() {
 		from.routes.came.Store(true)
 	}
+	if !from.routes.up() { // the peer's acknowledgements go directly while our packets don't
+		from.arrived()
+	}
 	c.take(from, datagram)
 }
 

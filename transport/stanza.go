@@ -47,7 +47,7 @@ type peer struct {
 	routes  routes
 	direct  *directAddr
 	flight  flight
-	heardAt atomic.Int64              // when something came through servers last, Unix nanoseconds
+	heardAt atomic.Int64              // when something came last by the way that ours goes, as time since processStart: clocks are set
 	conn    atomic.Pointer[quic.Conn] // the latest, for its round trip
 	closing atomic.Int32              // connections that say goodbye
 }
@@ -75,13 +75,19 @@ func (p *peer) paced(size int) bool {
 	return now.Sub(before) < pacedWindow
 }
 
-// heard says that something came from the peer.
+// heard says that something came from the peer through servers.
 func (p *peer) heard() {
-	p.heardAt.Store(time.Now().UnixNano())
+	p.arrived()
 	if p.bounced.Load() != nil {
 		p.bounced.Store(nil)
 	}
 }
+
+// arrived says that what we have sent before one round trip has arrived, or is lost.
+func (p *peer) arrived() { p.heardAt.Store(int64(time.Since(processStart))) }
+
+// lastHeard is when that was said last.
+func (p *peer) lastHeard() time.Time { return processStart.Add(time.Duration(p.heardAt.Load())) }
 
 // whyNot says why messages don't reach the peer, if a server has said it.
 func (p *peer) whyNot() string {
