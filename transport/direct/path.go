@@ -69,6 +69,7 @@ type path struct {
 
 	mu          sync.Mutex
 	small, full tracker
+	ended       bool // nothing is begun any more
 }
 
 // newPath makes a path, which reads until its carrier is closed.
@@ -85,8 +86,13 @@ func newPath(l *Link, c carrier, s sealer) (*path, error) {
 	return p, nil
 }
 
-// wait is for a path whose carrier was closed to end.
-func (p *path) wait() { p.tasks.Wait() }
+// wait is for a path whose carrier was closed to end. There may still be who writes: what is current is read without a lock.
+func (p *path) wait() {
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	p.tasks.Wait()
+}
 
 // write sends a packet of QUIC. What the network doesn't take is lost; what a carrier doesn't, too, before it has a number, so that QUIC knows of it.
 func (p *path) write(packet []byte) {
@@ -96,6 +102,11 @@ func (p *path) write(packet []byte) {
 	hold := time.Duration(p.hold.Load())
 	if hold == 0 || len(packet) > ackBytes {
 		p.sender.send(p.tagger, packet, p.writeDatagram)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
 		return
 	}
 	packet = bytes.Clone(packet)
