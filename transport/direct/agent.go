@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -39,7 +40,7 @@ func newAgent(ctx context.Context, l *Link, servers []Server) (*ice.Agent, error
 		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled), ice.WithLoggerFactory(loggers{l.cfg.Log}),
 		ice.WithCheckInterval(checkInterval), ice.WithSTUNGatherTimeout(stunTimeout), ice.WithMaxBindingRequests(maxChecks),
 		ice.WithSrflxAcceptanceMinWait(reflexiveAfter), ice.WithPrflxAcceptanceMinWait(reflexiveAfter), ice.WithRelayAcceptanceMinWait(relayAfter),
-		ice.WithDisconnectedTimeout(0), ice.WithFailedTimeout(0), ice.WithKeepaliveInterval(0),
+		ice.WithRemoteIPFilter(takeRemotes()), ice.WithDisconnectedTimeout(0), ice.WithFailedTimeout(0), ice.WithKeepaliveInterval(0),
 	}
 	if l.cfg.Loopback {
 		options = append(options, ice.WithIncludeLoopback())
@@ -49,6 +50,15 @@ func newAgent(ctx context.Context, l *Link, servers []Server) (*ice.Agent, error
 		return nil, fmt.Errorf("ice: %w", err)
 	}
 	return agent, nil
+}
+
+// maxRemotes is how many addresses of the peer's are taken in all: those that it tells, and those that checks come from.
+const maxRemotes = 4 * maxRemoteCandidates
+
+// takeRemotes bounds the addresses that checks are sent to, and the memory for them: a check that is right may come from anywhere, also again and again.
+func takeRemotes() (take func(net.IP) bool) {
+	var taken atomic.Int32
+	return func(net.IP) bool { return taken.Add(1) <= maxRemotes }
 }
 
 // A machine is the network as pion sees it: not too many addresses, and sockets with our options.

@@ -55,6 +55,34 @@ func TestStranger(t *testing.T) {
 	}
 }
 
+// However many addresses checks come from, which somebody may send again who has seen one, few of them are checked in turn, and the path goes on.
+func TestChecksFromEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	w.await(t, true)
+	p := w.a.current.Load().carrier.(udp).search
+	pair, err := p.agent.GetSelectedCandidatePair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, word := &net.UDPAddr{IP: net.ParseIP(pair.Local.Address()), Port: pair.Local.Port()}, rightWord(t, p)
+	for range 2 * maxRemotes {
+		replay, err := net.DialUDP("udp", nil, local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer replay.Close()
+		if _, err := replay.Write(word); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.exchange(t) // which comes after
+	remotes, err := p.agent.GetRemoteCandidates()
+	if err != nil || len(remotes) > maxRemotes || len(remotes) <= maxRemoteCandidates {
+		t.Errorf("%d addresses of the peer's: %v", len(remotes), err)
+	}
+}
+
 // rightWord is what the peer says.
 func rightWord(t *testing.T, p *search) []byte {
 	t.Helper()
