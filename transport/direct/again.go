@@ -88,7 +88,7 @@ func (l *Link) due(now time.Time) bool {
 		}
 		t.retryAt = t.lastStart.Add(t.retry)
 	}
-	if now.Before(t.retryAt) {
+	if now.Before(t.retryAt) || l.cfg.Controlling && !t.begins.take(now, 1) {
 		return false
 	}
 	t.retry = min(max(2*t.retry, minRetry), maxRetry)

@@ -36,10 +36,13 @@ const (
 	maxRetry      = 5 * time.Minute
 
 	maxWaitingSignals = 128
-	// Messages of the peer's that may come at once, and per second from then on; and starts among them.
-	burstSignals, signalsPerSecond = 256, 8
-	burstStarts                    = 16
-	startEvery                     = 3 * time.Second
+	// Messages of the peer's that may come at once, and one each so often from then on; and starts among them.
+	burstSignals, signalEvery = 256, time.Second / 8
+	burstStarts, startEvery   = 16, 3 * time.Second
+	// What we begin ourselves: the peer says as much, and neither is to have too much of the other.
+	ownStarts, ownStartEvery = 12, 3500 * time.Millisecond
+	// meetStarts is how many a try to meet at a proxy may count as.
+	meetStarts = 2
 )
 
 // Config says how a link is made.
@@ -100,6 +103,8 @@ type turn struct {
 	meetGeneration uint32
 	meetRetry      time.Duration
 	meetAt         time.Time
+
+	begins budget // for what the peer counts
 }
 
 // New makes a link, which does nothing before [Link.Run].
@@ -108,6 +113,7 @@ func New(cfg Config) *Link {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Link{cfg: cfg, events: make(chan struct{}, 1), signals: make(chan signal, maxWaitingSignals)}
+	l.turn.begins = budget{most: ownStarts, every: ownStartEvery}
 	l.because("no path was found yet")
 	return l
 }
@@ -202,15 +208,13 @@ func (l *Link) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 // hear reads the peer's messages.
 func hear(ctx context.Context, in io.Reader, heard chan<- signal) error {
 	var buf [maxSignalBytes]byte
-	left, last := float64(burstSignals), time.Now()
+	left := budget{most: burstSignals, every: signalEvery}
 	for {
 		s, err := readSignal(in, buf[:])
 		if err != nil {
 			return err
 		}
-		now := time.Now()
-		left, last = min(burstSignals, left+now.Sub(last).Seconds()*signalsPerSecond), now
-		if left--; left < 0 {
+		if !left.take(time.Now(), 1) {
 			return errTooMany
 		}
 		select {

@@ -8,7 +8,7 @@ import (
 // keep looks after the paths: it begins tries, uses what works, and stops using what doesn't.
 func (l *Link) keep(ctx context.Context, heard <-chan signal) error {
 	defer l.drop()
-	starts, lastStart := float64(burstStarts), time.Now()
+	starts := budget{most: burstStarts, every: startEvery}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	l.turn.addresses = interfaceAddrs()
@@ -17,12 +17,8 @@ func (l *Link) keep(ctx context.Context, heard <-chan signal) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case s := <-heard:
-			if s.kind.begins() {
-				now := time.Now()
-				starts, lastStart = min(burstStarts, starts+now.Sub(lastStart).Seconds()/startEvery.Seconds()), now
-				if starts--; starts < 0 {
-					return errTooMany
-				}
+			if s.kind.begins() && !starts.take(time.Now(), 1) {
+				return errTooMany
 			}
 			if err := l.hear(ctx, s); err != nil {
 				return err

@@ -60,6 +60,9 @@ func (l *Link) lookMeeting(ctx context.Context, now time.Time) time.Duration {
 	if wait := max(l.searchedAt().Add(meetAfter).Sub(now), l.turn.meetAt.Sub(now)); wait > 0 {
 		return min(wait, lookAt)
 	}
+	if !l.turn.begins.take(now, meetStarts) {
+		return lookAt
+	}
 	l.meet(ctx, l.turn.meetGeneration+1)
 	return lookAt // it pokes
 }
