@@ -98,6 +98,7 @@ type turn struct {
 	retry      time.Duration // until the next try, grows
 	retryAt    time.Time
 	failed     bool // the last try found nothing
+	doubt      doubt
 
 	// The same for meetings.
 	meetGeneration uint32

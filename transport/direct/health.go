@@ -10,8 +10,28 @@ type health struct {
 	goodAt   time.Time // since when it has been good
 	probedAt time.Time
 	fullAt   time.Time
-	bad      time.Duration // for how long a path that broke isn't used again
-	badUntil time.Time
+	doubt    *doubt
+}
+
+// steadyFor is how long a way has to work for its last break to be forgotten, maxDoubt how long it isn't used at most after one.
+const (
+	steadyFor = 10 * time.Second
+	maxDoubt  = 30 * time.Second
+)
+
+// A doubt is for how long a way that has broken isn't used again, though it works, the longer the more often it breaks: each time costs half a second until it is noticed.
+type doubt struct {
+	pause time.Duration
+	until time.Time
+}
+
+// broke notes a break of what has worked since some time.
+func (d *doubt) broke(since, now time.Time) {
+	if !since.IsZero() && now.Sub(since) > steadyFor {
+		d.pause = 0
+	}
+	d.pause = min(max(2*d.pause, beat), maxDoubt)
+	d.until = now.Add(d.pause)
 }
 
 // silentFor is how long the path has been silent.
@@ -52,17 +72,18 @@ func (p *path) judge(pulse pulse, now time.Time) {
 	}
 	switch {
 	case pulse.silent:
+		if h.good {
+			h.doubt.broke(h.goodAt, now)
+		}
 		if h.silentAt.IsZero() {
 			h.silentAt = now
-			h.bad = min(max(2*h.bad, beat), slowBeat*10)
-			h.badUntil = now.Add(h.bad)
 		}
 		h.good, h.why = false, "the path has gone silent"
 	case pulse.loss > maxLoss:
 		h.good, h.why = false, "the path loses too many packets"
-	case pulse.heard && now.After(h.badUntil):
+	case pulse.heard:
 		h.silentAt = time.Time{}
-		if !h.good {
+		if !h.good && now.After(h.doubt.until) {
 			h.good, h.goodAt = true, now
 		}
 	}

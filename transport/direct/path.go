@@ -81,6 +81,9 @@ func newPath(l *Link, c carrier, s sealer) (*path, error) {
 	p := &path{link: l, carrier: c, sealer: s, tagger: t}
 	p.halves.New = func() any { return new([wholeBytes]byte) }
 	p.whole.Store(c.reliable())
+	if p.health.doubt = &l.turn.doubt; c.reliable() { // each stream is another one, pairs of addresses go by the same networks
+		p.health.doubt = new(doubt)
+	}
 	p.small.patience, p.full.patience = c.patience(), c.patience()
 	p.tasks.Go(p.read)
 	return p, nil

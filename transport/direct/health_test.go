@@ -1,0 +1,55 @@
+package direct
+
+import (
+	"net"
+	"testing"
+	"time"
+)
+
+// newDeafPath is one of a link over which nothing comes.
+func newDeafPath(t *testing.T, l *Link) *path {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	p, err := newPath(l, pipe{ours}, newSealer(true, "a", "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = ours.Close()
+		_ = theirs.Close()
+		p.wait()
+	})
+	return p
+}
+
+// A way that breaks again and again is used less and less, also when it was found anew; one that has worked for long is used again at once.
+func TestRestlessPath(t *testing.T) {
+	l := New(Config{})
+	now, uses := time.Now(), 0
+	work := func(p *path, heard bool, lasts time.Duration) {
+		for end := now.Add(lasts); now.Before(end); now = now.Add(beat) {
+			before := p.health.good
+			if p.judge(pulse{heard: heard, silent: !heard}, now); p.health.good && !before {
+				uses++
+			}
+		}
+	}
+	for range 2 {
+		p := newDeafPath(t, l)
+		for range 60 {
+			work(p, true, 300*time.Millisecond)
+			work(p, false, 700*time.Millisecond)
+		}
+	}
+	if uses > 15 || uses < 5 {
+		t.Errorf("a way that breaks each second was used %d times in two minutes", uses)
+	}
+	p := newDeafPath(t, l)
+	work(p, true, maxDoubt+2*steadyFor)
+	uses = 0
+	work(p, false, time.Second)
+	work(p, true, 2*beat)
+	if uses != 1 {
+		t.Errorf("what had worked for %v and does again was used %d times", 2*steadyFor, uses)
+	}
+}
