@@ -9,9 +9,11 @@ import (
 )
 
 const (
-	// silentAfter, or silentTrips round trips if that is more, is how long a path may leave probes unanswered.
+	// silentAfter, or silentTrips round trips if that is more, is how long a path may leave probes unanswered; no more than silentExtra beyond one, where trips are
+	// long because we fill the network's buffers.
 	silentAfter = 500 * time.Millisecond
 	silentTrips = 3
+	silentExtra = time.Second
 
 	// lossProbes is how many probes the loss is taken from; with more than maxLoss of them lost a path isn't used.
 	lossProbes = 32
@@ -71,7 +73,7 @@ func (t *tracker) answer(n uint64, now time.Time) bool {
 }
 
 func (t *tracker) limit() time.Duration {
-	return max(cmp.Or(t.patience, silentAfter), silentTrips*t.trip)
+	return max(cmp.Or(t.patience, silentAfter), min(silentTrips*t.trip, t.trip+silentExtra))
 }
 
 // waiting is for how long the oldest probe after the latest answered one has been waiting; 0 if none is.

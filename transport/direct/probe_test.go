@@ -6,6 +6,24 @@ import (
 	"time"
 )
 
+// Where round trips are long as buffers are full, a break is noticed soon after what they had has come.
+func TestSilenceBehindFullBuffers(t *testing.T) {
+	now := time.Now()
+	var tr tracker
+	const trip = 2 * time.Second
+	if n := tr.send(now); !tr.answer(n, now.Add(trip)) {
+		t.Fatal("an answer isn't taken")
+	}
+	now = now.Add(trip)
+	tr.send(now)
+	if tr.silent(now.Add(trip + silentExtra/2)) {
+		t.Error("it is silent after little more than a round trip")
+	}
+	if !tr.silent(now.Add(trip + silentExtra + time.Millisecond)) {
+		t.Error("it isn't silent, though all that the buffers had has come")
+	}
+}
+
 // A path is silent when the probes after the latest answer have waited for too long, and not before.
 func TestTracker(t *testing.T) {
 	begin := time.Unix(1000, 0)
