@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"git-remote-xmpp/integration/testserver"
@@ -86,9 +85,7 @@ func TestServeKilledInAHook(t *testing.T) {
 	alice.git(alice.dir, "clone", "--quiet", bob.xmpp(served, "invite"), "clone")
 	clone := filepath.Join(alice.dir, "clone")
 	push, pid := hangingPush(t, alice, served, clone)
-	if err := d.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	d.kill()
 	hookEnded(t, bob, served, pid)
 	bob.serve(served) // the old connection is told that it is gone
 	if r := <-push; r.status == 0 {
