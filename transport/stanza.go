@@ -49,7 +49,8 @@ type peer struct {
 	flight  flight
 	heardAt atomic.Int64              // when something came last by the way that ours goes, as time since processStart: clocks are set
 	conn    atomic.Pointer[quic.Conn] // the latest, for its round trip
-	closing atomic.Int32              // connections that say goodbye
+	acks    ackHold
+	closing atomic.Int32 // connections that say goodbye
 }
 
 func newPeer(full jid.JID) *peer {
