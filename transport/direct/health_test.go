@@ -2,6 +2,7 @@ package direct
 
 import (
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -51,5 +52,31 @@ func TestRestlessPath(t *testing.T) {
 	work(p, true, 2*beat)
 	if uses != 1 {
 		t.Errorf("what had worked for %v and does again was used %d times", 2*steadyFor, uses)
+	}
+}
+
+// A path that is used again while packets flow, and breaks again, isn't used for longer than the first time.
+func TestBreaksAgain(t *testing.T) {
+	t.Parallel()
+	var off atomic.Bool
+	w := newWireOf(t, func(network string, addr *net.UDPAddr) (Socket, error) {
+		conn, err := net.ListenUDP(network, addr)
+		return switched{conn, &off}, err
+	})
+	w.await(t, true)
+	reaches := func(up bool) func() bool {
+		return func() bool {
+			return w.a.Write(packetOf(50, 1)) == up // as a transfer does all the time
+		}
+	}
+	for range 3 {
+		off.Store(true)
+		begin := time.Now()
+		soon(t, "the break to be noticed", reaches(false))
+		if took := time.Since(begin); took > 2*silentAfter {
+			t.Errorf("a break was noticed after %v", took)
+		}
+		off.Store(false)
+		soon(t, "the path to be used again", reaches(true))
 	}
 }

@@ -83,6 +83,7 @@ func (l *Link) use(p *path) {
 	if before == p {
 		return
 	}
+	l.lastWrite.Store(0) // what is sent next pokes, and p is probed at once
 	if before != nil {
 		_, address := before.carrier.describe()
 		l.cfg.Log.Debug("direct path not used any more", "address", address, "why", *l.why.Load(), "silent", before.health.why)
