@@ -143,7 +143,7 @@ func TestDoctorPath(t *testing.T) {
 	daemon := bob.serve(served)
 	alice.git(alice.dir, "clone", "--quiet", bob.xmpp(served, "invite"), clone)
 	alice.git(alice.dir, "config", "--global", "xmpp.directPath", "auto")
-	alice.doctor(t, clone).mustHave(t, "ok services: ^stun:127.0.0.1:[0-9]+, turn:127.0.0.1:[0-9]+, proxy [^ ]+:[0-9]+ → $", `ok path: ^in-band \(the peer doesn't look for one\)`)
+	alice.doctor(t, clone).mustHave(t, "ok services: ^stun:127.0.0.1:[0-9]+, turn:127.0.0.1:[0-9]+, proxy [^ ]+:[0-9]+ → $", `ok path: ^in-band \(the peer doesn't look for a direct path; see xmpp.directPath there\)`)
 	bob.git(bob.dir, "config", "--global", "xmpp.directPath", "auto")
 	daemon.stop()
 	bob.serve(served)

@@ -16,7 +16,7 @@ var (
 	anyNote = regexp.MustCompile(`MB (go|went) through the xmpp server`)
 	// plainNote is for who doesn't want anything else, otherNote for who does.
 	plainNote = `about 21 MB go through the xmpp server, for \d+ (s|min) more at [0-9.]+ [kM]B/s`
-	otherNote = plainNote + "; it would be faster without it, but: the peer doesn't look for one"
+	otherNote = plainNote + "; it would be faster without it, but: the peer doesn't look for a direct path; see xmpp.directPath there"
 )
 
 // Before much goes through the server the user is told how long it will take, and why it takes no faster way; on a push, a clone, and through the agent. With -q nothing is said.

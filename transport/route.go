@@ -143,7 +143,7 @@ func (c *Conn) runDirect(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	c.way.because("the peer doesn't look for one")
+	c.way.because("the peer doesn't look for a direct path; see xmpp.directPath there")
 	out, err := c.quic.OpenUniStreamSync(ctx) // waits for good for a peer that doesn't want it, or doesn't know of it
 	if err != nil {
 		return err
