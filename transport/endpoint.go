@@ -51,6 +51,7 @@ type Endpoint struct {
 	services   services
 	proxies    proxies
 	directWide atomic.Int64 // connections with direct windows
+	links      linkLimit
 
 	handshakes handshakes
 	accepted   chan *Conn
@@ -70,7 +71,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Endpoint{cfg: cfg, cert: cert, accepted: make(chan *Conn, acceptQueue), proxies: proxies{turn: make(chan struct{}, 1)}}
+	e := &Endpoint{cfg: cfg, cert: cert, accepted: make(chan *Conn, acceptQueue), proxies: proxies{turn: make(chan struct{}, 1)}, links: newLinkLimit()}
 	e.book = newBook(&e.cfg, e.seek)
 	ready := make(chan struct{}) // the session may call back before it is assigned
 	s, err := startSession(ctx, &e.cfg, &receiver{e, ready})

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"git-remote-xmpp/internal/slots"
 	"git-remote-xmpp/transport/direct"
 	"github.com/quic-go/quic-go"
 )
@@ -41,6 +42,41 @@ const (
 	directWindowBytes     = 10 << 20
 	directConnWindowBytes = 16 << 20
 )
+
+const (
+	// maxDirectLinks is how many connections may have, or look for, a direct path at once: each has sockets, and keeps what it has sent lately. The others go
+	// through servers until one ends.
+	maxDirectLinks = 32
+	// maxDirectPerKey is how many of these a peer's key may have.
+	maxDirectPerKey = 16
+)
+
+// A linkLimit bounds direct paths.
+type linkLimit struct {
+	all *slots.Slots[struct{}]
+	of  *slots.Slots[string] // by key
+}
+
+func newLinkLimit() linkLimit {
+	return linkLimit{all: slots.New[struct{}](maxDirectLinks), of: slots.New[string](maxDirectPerKey)}
+}
+
+// take waits for a place for a key's connection.
+func (l linkLimit) take(ctx context.Context, key ed25519.PublicKey) (release func(), err error) {
+	leave, err := l.of.Take(ctx, string(key))
+	if err != nil {
+		return nil, err
+	}
+	leaveAll, err := l.all.Take(ctx, struct{}{})
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return func() {
+		leaveAll()
+		leave()
+	}, nil
+}
 
 // maxDirectWide is how many connections may have these windows at once: what a peer sends is kept until we read it.
 const maxDirectWide = 8
@@ -164,6 +200,12 @@ func (c *Conn) runDirect(ctx context.Context) error {
 	if kind[0] != directStream {
 		return fmt.Errorf("%w: %d", errDirectStream, kind[0])
 	}
+	c.way.because("as many connections have a direct path, or look for one, as may")
+	release, err := c.endpoint.links.take(ctx, c.key)
+	if err != nil {
+		return err
+	}
+	defer release()
 	return c.link(ctx, in, out)
 }
 

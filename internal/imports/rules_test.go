@@ -33,7 +33,7 @@ var rules = []rule{
 	},
 	{
 		pkg:     "./transport",
-		uses:    []string{"./chunk"},
+		uses:    []string{"./chunk", "./internal/slots"},
 		imports: []string{"os/exec", "gosrc.io/xmpp"},
 		reaches: []string{"github.com/go-git/..."},
 		why:     "it carries streams between peers and knows no git; of gosrc.io/xmpp only the stanzas are sound",
