@@ -1,9 +1,7 @@
 package direct
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -20,34 +18,18 @@ func newRelayedWire(t *testing.T, cfg Config) (w *wire, sockets func() []*net.UD
 	t.Helper()
 	var mu sync.Mutex
 	var addrs []*net.UDPAddr
-	w = &wire{aGot: make(chan []byte, 100), bGot: make(chan []byte, 100), changed: make(chan struct{}, 1000)}
-	cfg.Controlling, cfg.Loopback, cfg.RelayOnly = true, true, true
-	cfg.Receive = func(b []byte) { w.aGot <- bytes.Clone(b) }
-	cfg.Changed = func() { w.changed <- struct{}{} }
-	cfg.Listen = func(network string, addr *net.UDPAddr) (Socket, error) {
-		conn, err := net.ListenUDP(network, addr)
-		if err == nil {
-			mu.Lock()
-			defer mu.Unlock()
-			addrs = append(addrs, conn.LocalAddr().(*net.UDPAddr))
+	w = newWireWith(t, func(a, _ *Config) {
+		cfg.Receive, cfg.Changed, cfg.Controlling, cfg.Loopback, cfg.RelayOnly = a.Receive, a.Changed, true, true, true
+		cfg.Listen = func(network string, addr *net.UDPAddr) (Socket, error) {
+			conn, err := net.ListenUDP(network, addr)
+			if err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				addrs = append(addrs, conn.LocalAddr().(*net.UDPAddr))
+			}
+			return conn, err
 		}
-		return conn, err
-	}
-	w.a, w.b = New(cfg), New(Config{Loopback: true, Receive: func(b []byte) { w.bGot <- bytes.Clone(b) }, Changed: cfg.Changed})
-	ctx, cancel := context.WithCancel(t.Context())
-	aIn, bOut := io.Pipe()
-	bIn, aOut := io.Pipe()
-	context.AfterFunc(ctx, func() {
-		for _, c := range []io.Closer{aIn, aOut, bIn, bOut} {
-			_ = c.Close()
-		}
-	})
-	var tasks sync.WaitGroup
-	tasks.Go(func() { _ = w.a.Run(ctx, aIn, aOut) })
-	tasks.Go(func() { _ = w.b.Run(ctx, bIn, bOut) })
-	t.Cleanup(func() {
-		cancel()
-		tasks.Wait()
+		*a = cfg
 	})
 	return w, func() []*net.UDPAddr {
 		mu.Lock()
