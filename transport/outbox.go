@@ -65,18 +65,7 @@ type outgoing struct {
 	payload  []byte
 	since    time.Time
 	paced    bool // ends with a full packet that came after another one
-	acks     bool // no packet is larger than an acknowledgement
 	repeated bool
-}
-
-// add adds a packet that fits. Of acknowledgements that go together the latest is first: it says all that the others do, so to QUIC there is one.
-func (i *outgoing) add(datagram []byte) {
-	i.acks = i.acks && len(datagram) <= maxAckBytes
-	if i.acks {
-		i.payload = chunk.Prepend(i.payload, datagram)
-	} else {
-		i.payload = chunk.Append(i.payload, datagram)
-	}
 }
 
 func newOutbox() *outbox {
@@ -191,10 +180,9 @@ func (o *outbox) packet(to *peer, datagram []byte) error {
 	}
 	if !begun {
 		buf := o.payloads.Get().(*[chunk.MaxPayloadBytes]byte)
-		item = outgoing{to: to, payload: buf[:0], since: time.Now(), acks: true}
+		item = outgoing{to: to, payload: buf[:0], since: time.Now()}
 	}
-	item.add(datagram)
-	item.paced = to.paced(len(datagram))
+	item.payload, item.paced = chunk.Append(item.payload, datagram), to.paced(len(datagram))
 	o.pending[to] = item
 	o.bytes += len(datagram)
 	if !chunk.Fits(len(item.payload), minPacketBytes/2, limit) {
@@ -349,7 +337,7 @@ func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads 
 // dueLocked is how long the pending payloads may still wait for company. Small packets on their own, other than acknowledgements
 // of much that comes in, don't wait.
 func (o *outbox) dueLocked(now time.Time) time.Duration {
-	wait := maxAckHold
+	wait := pacedDelay
 	bulk := now.UnixNano() < o.bulkEnd.Load()
 	for _, item := range o.pending {
 		delay := time.Duration(0)
@@ -360,9 +348,6 @@ func (o *outbox) dueLocked(now time.Time) time.Duration {
 			delay = packingDelay
 		case bulk:
 			delay = ackDelay
-		}
-		if item.acks {
-			delay = max(delay, item.to.acks.delay(now))
 		}
 		wait = min(wait, delay-now.Sub(item.since))
 	}

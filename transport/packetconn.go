@@ -46,24 +46,16 @@ func newPacketConn(local net.Addr, out *outbox) *packetConn {
 
 // deliver takes the packets of a payload. What doesn't fit is dropped. It never blocks, and is called by one goroutine.
 func (c *packetConn) deliver(from *peer, payload []byte) error {
-	now, full := time.Now(), 0
-	if now.Sub(c.window) > bulkWindow {
+	if now := time.Now(); now.Sub(c.window) > bulkWindow {
 		c.window, c.windowCount = now, 0
 	} else if c.windowCount >= bulkPackets {
 		c.out.bulk(now)
 	}
-	err := chunk.Split(payload, func(datagram []byte) {
+	return chunk.Split(payload, func(datagram []byte) {
 		if c.take(from, datagram) {
 			c.windowCount++
-			if len(datagram) >= minPacketBytes {
-				full++
-			}
 		}
 	})
-	if conn := from.conn.Load(); conn != nil && full > 0 {
-		from.acks.full(full, conn.ConnectionStats().MinRTT, now)
-	}
-	return err
 }
 
 // deliverPacket takes a packet that came directly.

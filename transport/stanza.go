@@ -49,8 +49,7 @@ type peer struct {
 	flight  flight
 	heardAt atomic.Int64              // when something came last by the way that ours goes, as time since processStart: clocks are set
 	conn    atomic.Pointer[quic.Conn] // the latest, for its round trip
-	acks    ackHold
-	closing atomic.Int32 // connections that say goodbye
+	closing atomic.Int32              // connections that say goodbye
 }
 
 func newPeer(full jid.JID) *peer {
