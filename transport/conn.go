@@ -72,12 +72,6 @@ func (c *Conn) AcceptStream(ctx context.Context) (*Stream, error) {
 	return s, err
 }
 
-// Bytes is how much was sent and received, on all paths.
-func (c *Conn) Bytes() uint64 {
-	stats := c.quic.ConnectionStats()
-	return stats.BytesSent + stats.BytesReceived
-}
-
 // Close ends the connection with one of protocol's codes; 0 is the normal end.
 func (c *Conn) Close(code uint32) {
 	c.end(quic.ApplicationErrorCode(code))

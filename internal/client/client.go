@@ -167,9 +167,6 @@ func (s *Session) Peer() jid.JID { return s.conn.Peer() }
 // Path says how the connection's packets go now.
 func (s *Session) Path() transport.Path { return s.conn.Path() }
 
-// Bytes is how much the connection has sent and received.
-func (s *Session) Bytes() uint64 { return s.conn.Bytes() }
-
 // Open opens a stream for a service.
 func (s *Session) Open(ctx context.Context) (*Stream, error) {
 	stream, err := s.conn.OpenStream(ctx)
