@@ -100,16 +100,23 @@ func checkSilence(t *testing.T, f *fake, user, password string) {
 	}
 }
 
+// scene is who is in between, and whom it is played to.
+func (p ploy) scene(t *testing.T) (*fake, transport.Config) {
+	t.Helper()
+	f := p.fake(t)
+	cfg := f.config(t)
+	if !p.trust {
+		cfg.RootCAs = nil
+	}
+	return f, cfg
+}
+
 // Whoever is in between without a certificate of the server's gets to know nothing but which domain is meant.
 func TestInBetweenFirstLogin(t *testing.T) {
 	for name, p := range ploys {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := p.fake(t)
-			cfg := f.config(t)
-			if !p.trust {
-				cfg.RootCAs = nil
-			}
+			f, cfg := p.scene(t)
 			_, err := transport.Start(t.Context(), cfg)
 			if !errors.Is(err, transport.ErrServer) || errors.Is(err, transport.ErrPassword) || !strings.Contains(err.Error(), p.want) {
 				t.Errorf("%v, want %q", err, p.want)

@@ -189,11 +189,7 @@ func TestInBetweenWithToken(t *testing.T) {
 	for name, p := range ploys {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := p.fake(t)
-			cfg := f.config(t)
-			if !p.trust {
-				cfg.RootCAs = nil
-			}
+			f, cfg := p.scene(t)
 			cfg.Tokens = &purse{token: oldToken()}
 			if _, err := transport.Start(t.Context(), cfg); !errors.Is(err, transport.ErrServer) || !strings.Contains(err.Error(), p.want) {
 				t.Errorf("%v, want %q", err, p.want)
