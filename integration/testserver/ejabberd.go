@@ -21,15 +21,16 @@ ca_file: {{printf "%q" .CA}}
 s2s_use_starttls: required
 auth_password_format: scram
 disable_sasl_mechanisms: [{{range $i, $name := .Disable}}{{if $i}}, {{end}}{{printf "%q" $name}}{{end}}]
-shaper:
+{{with .Extra}}{{.}}
+{{else}}shaper:
   limited: {rate: {{.BytesPerSecond}}, burst_size: {{.BurstBytes}}}
 shaper_rules:
-  clients: {{.Shaper}}
-listen:
+  c2s_shaper: {{.Shaper}}
+{{end}}listen:
   - {module: ejabberd_c2s, ip: {{printf "%q" .Host}}, port: {{.Port}}, starttls_required: true, access: all,
-     max_stanza_size: {{.MaxStanzaBytes}}, shaper: clients}
+     max_stanza_size: {{.MaxStanzaBytes}}, shaper: c2s_shaper}
   - {module: ejabberd_c2s, ip: {{printf "%q" .Host}}, port: {{.DirectPort}}, tls: true, access: all,
-     max_stanza_size: {{.MaxStanzaBytes}}, shaper: clients}
+     max_stanza_size: {{.MaxStanzaBytes}}, shaper: c2s_shaper}
 {{with .ServerPort}}  - {module: ejabberd_s2s_in, ip: {{printf "%q" $.Host}}, port: {{.}}, max_stanza_size: 524288, shaper: none}
 {{end -}}
 modules:
@@ -75,7 +76,7 @@ func (ejabberdRecipe) configure(s *Server, ports []int) error {
 	err := ejabberdConfig.Execute(&text, map[string]any{
 		"Domain": s.Domain, "PEM": s.pair.bothFile, "CA": s.pair.caFile, "ServerPort": port, "Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper, "Disable": s.opts.DisableMechanisms,
-		"ProxyPort": proxyPort,
+		"ProxyPort": proxyPort, "Extra": s.opts.Extra,
 	})
 	if err != nil {
 		return err

@@ -58,6 +58,8 @@ type Options struct {
 	SASL2 bool
 	// RotateTokens gives a new token at each login by one, rather than once a day.
 	RotateTokens bool
+	// Extra lines of the configuration: for Prosody global ones, for ejabberd what stands in the place of its shapers. Clients get the rule c2s_shaper then.
+	Extra string
 	Place
 	federation *Federation // see [Federation.Options]
 }

@@ -61,6 +61,7 @@ modules_enabled = {
 }
 {{if not .Names}}modules_disabled = { "s2s" }
 {{end -}}
+{{.Extra}}
 VirtualHost {{printf "%q" .Domain}}
 {{if .ProxyPort -}}
 Component {{printf "proxy.%s" .Domain | printf "%q"}} "proxy65"
@@ -105,6 +106,7 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 		"Domain": s.Domain, "Names": names, "ServerPort": serverPort, "HostilePercent": s.opts.HostilePercent,
 		"StrictBytes": s.opts.StrictBytes, "Beyond": s.opts.Beyond,
 		"TURN": s.opts.TURN, "TURNOver": s.opts.TURNOver, "ProxyPort": proxyPort, "SASL2": s.opts.SASL2, "RotateTokens": s.opts.RotateTokens,
+		"Extra": s.opts.Extra,
 	})
 	if err != nil {
 		return err
