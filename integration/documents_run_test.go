@@ -19,7 +19,7 @@ import (
 )
 
 // A transcript is a document whose blocks show what people type and what they get: lines "NAME$ command", in a home of that name, each with what it must
-// say below it. A comment <!-- NAME$ command --> runs too, and isn't seen. What is shown may leave lines out, and stands for others of its
+// say below it. A comment <!-- NAME$ command --> runs too, as does what it must say, <!-- = line -->, and isn't seen. What is shown may leave lines out, and stands for others of its
 // kind where it has a key, a UUID, an object's id, an invite or "…": once such a thing was seen, it is what the same text means further down, in commands too.
 type transcript struct {
 	t      *testing.T
@@ -46,7 +46,7 @@ type step struct {
 
 var (
 	promptLine = regexp.MustCompile(`^(?:    |<!-- )([a-z]+)\$ (.*?)(?: -->)?$`)
-	blockLine  = regexp.MustCompile(`^    (.*)$`)
+	blockLine  = regexp.MustCompile(`^(?:    |<!-- = )(.*?)(?: -->)?$`)
 	cdCommand  = regexp.MustCompile(`^cd (\S+)$`)
 	// standsFor finds in a document what is something else each time.
 	standsFor = regexp.MustCompile(`SHA256:[A-Za-z0-9+/]{8,43}…?|invite=[A-Za-z0-9_-]*…?|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|git-(?:run-)?[0-9a-f]{12,16}|\b[0-9a-f]{7,40}\b`)
