@@ -25,7 +25,10 @@ func TestWrongUsage(t *testing.T) {
 		{"malformed url", []string{"origin", "https://example.org/proj"}},
 		{`unknown command "origin"`, []string{"origin", "bob@localhost/proj", "more"}},
 		{`version: unexpected argument "more"`, []string{"version", "more"}},
-		{`help: unexpected argument "more"`, []string{"help", "more"}},
+		{`unknown command "more": see git-remote-xmpp help`, []string{"help", "more"}},
+		{`help: unexpected argument "more"`, []string{"help", "serve", "more"}},
+		{"completion: expected bash, zsh or fish", []string{"completion"}},
+		{"completion: expected bash, zsh or fish", []string{"completion", "tcsh"}},
 
 		{`demo: unexpected argument "more"`, []string{"demo", "more"}},
 		{"server: unknown flag: --port", []string{"server", "--port", "22"}},

@@ -18,6 +18,7 @@ import (
 
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/repo"
+	"github.com/spf13/pflag"
 )
 
 // exitGrace is how long a command has to clean up after a signal.
@@ -41,15 +42,16 @@ func commands() []command {
 	return []command{
 		{"serve", "[--base-path DIR [--export-all]] [--name NAME] [REPO...]", "serve repositories to peers", serveCommand},
 		{"invite", "[--read | --refs PATTERNS] [--label TEXT] [--expires 24h] [REPO]", "print a one-time URL to clone or fetch with", inviteCommand},
-		{"peers", "[--json] [REPO] | set KEY --access read|write|none [--refs PATTERNS] [REPO] | remove KEY", "show and change who may do what", peersCommand},
+		{"peers", "[--json] [REPO] | set KEY --access read|write|none [--refs PATTERNS] [--label TEXT] [REPO] | set KEY --label TEXT | remove KEY", "show and change who may do what", peersCommand},
 		{"status", "[--json]", "show what the serve of this home is doing", statusCommand},
 		{"doctor", "[--json] [URL]", "check the way to the server, and to the peers of a URL or of the repository's remotes, step by step", doctorCommand},
 		{"sync", "[REMOTE...]", "have the peers of the repository's remotes push to us what is new, and offer them what we have", syncCommand},
 		{"lfs", "setup", "have Git LFS carry objects to and from xmpp:: remotes, for this user", lfsCommand},
-		{"server", "--listen ADDR --account user:password ...", "run the embedded XMPP server", serverCommand},
+		{"server", "--listen ADDR [--domain NAME] [--account user:password]... [--accounts-file FILE]", "run the embedded XMPP server", serverCommand},
 		{"demo", "", "show push, fetch and clone without any account", demoCommand},
+		{"completion", "bash|zsh|fish", "print a script with which a shell completes commands, flags, keys and remotes", completionCommand},
 		{"version", "", "print the version", versionCommand},
-		{"help", "", "print this help", helpCommand},
+		{"help", "[COMMAND]", "list the commands, or say how one is used", helpCommand},
 	}
 }
 
@@ -82,21 +84,20 @@ func main() {
 // run finds out what the arguments ask for and does it.
 func run(ctx context.Context, std stdio, args []string) error {
 	if len(args) == 0 {
-		return usagef("no command: see git-remote-xmpp help")
+		return usagef("no command: see %s help", calledAs())
 	}
 	name := args[0]
 	if name == "--help" || name == "-h" {
 		name = "help"
 	}
-	if isHelperCall(args) {
+	if !isGitXMPP(os.Args[0]) && isHelperCall(args) {
 		return helperCommand(ctx, std, args[0], args[1])
 	}
-	list := commands()
-	i := slices.IndexFunc(list, func(c command) bool { return c.name == name })
-	if i < 0 {
-		return usagef("unknown command %q: see git-remote-xmpp help", args[0])
+	c, err := findCommand(name)
+	if err != nil {
+		return err
 	}
-	return list[i].run(ctx, std, args[1:])
+	return c.run(ctx, std, args[1:])
 }
 
 // isHelperCall tells a call by git, <remote> <url>, from a subcommand: a remote may be called "serve".
@@ -111,22 +112,14 @@ func isHelperCall(args []string) bool {
 	return !isCommand && !strings.HasPrefix(args[0], "-")
 }
 
-func helpCommand(_ context.Context, std stdio, args []string) error {
-	if len(args) > 0 {
-		return usagef("help: unexpected argument %q", args[0])
-	}
-	fmt.Fprint(std.out, "git-remote-xmpp: push to, fetch from and clone git repositories over XMPP\n\n"+
-		"  git clone 'xmpp::user@host/repo?invite=...'    git push, git fetch: as with any remote\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(std.out, "  git-remote-xmpp %s\n        %s\n", strings.TrimSpace(c.name+" "+c.usage), c.summary)
-	}
-	return nil
-}
-
 func versionCommand(_ context.Context, std stdio, args []string) error {
-	if len(args) > 0 {
-		return usagef("version: unexpected argument %q", args[0])
+	rest, err := parseFlags("version", std, args, func(*pflag.FlagSet) {})
+	if err != nil {
+		return err
 	}
-	_, err := fmt.Fprintln(std.out, software())
+	if len(rest) > 0 {
+		return usagef("version: unexpected argument %q", rest[0])
+	}
+	_, err = fmt.Fprintln(std.out, software())
 	return err
 }

@@ -170,10 +170,11 @@ func (s *setup) start(ctx context.Context, cfg transport.Config) (*transport.End
 	return e, err
 }
 
-// parseFlags parses the arguments of a subcommand.
+// parseFlags parses the arguments of a subcommand. A subcommand does nothing before: --help, completion and the manual's tests rely on that.
 func parseFlags(name string, std stdio, args []string, define func(*pflag.FlagSet)) ([]string, error) {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
-	flags.SetOutput(std.out)
+	flags.SortFlags = false
+	flags.Usage = func() { printHelp(std.out, flags) }
 	define(flags)
 	err := flags.Parse(args)
 	if err != nil && !errors.Is(err, pflag.ErrHelp) {
