@@ -17,12 +17,21 @@ REQUIRE_SERVERS ?= 1
 endif
 TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build test test-newest deps gits lint fmt vet staticcheck imports demo bench bench-paths bench-big plots paths soak idle survive fuzz vuln cross install clean
+.PHONY: all build man test test-newest deps gits lint fmt vet staticcheck imports demo bench bench-paths bench-big plots paths soak idle survive fuzz vuln cross install clean
 
 all: build
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o '$(BIN)' ./cmd/git-remote-xmpp
+
+# The manual, beside the program. Its source is in doc/man.
+MAN := $(dir $(BIN))man
+
+man:
+	mkdir -p '$(MAN)'
+	$(GO) tool go-md2man -in doc/man/git-remote-xmpp.1.md -out '$(MAN)/git-remote-xmpp.1'
+	$(GO) tool go-md2man -in doc/man/git-xmpp-config.5.md -out '$(MAN)/git-xmpp-config.5'
+	cp doc/man/git-xmpp.1 '$(MAN)/git-xmpp.1'
 
 # -count=1: results depend on servers, git and `go list`, which go's cache can't see.
 test: deps build lint
@@ -133,9 +142,23 @@ cross:
 		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -o /dev/null ./cmd/git-remote-xmpp; \
 	done; done
 
-install: build
-	mkdir -p '$(DESTDIR)$(PREFIX)/bin'
-	cp '$(BIN)' '$(DESTDIR)$(PREFIX)/bin/git-remote-xmpp'
+# git-xmpp is another name of the program, for `git xmpp`: a copy where there are no links.
+TO      = $(DESTDIR)$(PREFIX)
+SCRIPTS = internal/completion/scripts/git-remote-xmpp
+
+install: build man
+	@set -ex; mkdir -p '$(TO)/bin' '$(TO)/share/man/man1' '$(TO)/share/man/man5' \
+		'$(TO)/share/bash-completion/completions' '$(TO)/share/zsh/site-functions' '$(TO)/share/fish/vendor_completions.d'; \
+	exe=$$($(GO) env GOEXE); \
+	cp -f '$(BIN)' "$(TO)/bin/git-remote-xmpp$$exe"; \
+	if [ -n "$$exe" ]; then cp -f '$(BIN)' "$(TO)/bin/git-xmpp$$exe"; else ln -sf git-remote-xmpp '$(TO)/bin/git-xmpp'; fi; \
+	cp '$(MAN)/git-remote-xmpp.1' '$(MAN)/git-xmpp.1' '$(TO)/share/man/man1'; \
+	cp '$(MAN)/git-xmpp-config.5' '$(TO)/share/man/man5'; \
+	for name in git-remote-xmpp git-xmpp; do \
+		cp $(SCRIPTS).bash "$(TO)/share/bash-completion/completions/$$name"; \
+		cp $(SCRIPTS).fish "$(TO)/share/fish/vendor_completions.d/$$name.fish"; \
+	done; \
+	cp $(SCRIPTS).zsh '$(TO)/share/zsh/site-functions/_git-xmpp'
 
 clean:
 	rm -rf bin
