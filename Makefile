@@ -148,17 +148,17 @@ SCRIPTS = internal/completion/scripts/git-remote-xmpp
 
 install: build man
 	@set -ex; mkdir -p '$(TO)/bin' '$(TO)/share/man/man1' '$(TO)/share/man/man5' \
-		'$(TO)/share/bash-completion/completions' '$(TO)/share/zsh/site-functions' '$(TO)/share/fish/vendor_completions.d'; \
+		'$(TO)/share/bash-completion/completions' '$(TO)/share/zsh/site-functions' '$(TO)/share/fish/vendor_conf.d'; \
 	exe=$$($(GO) env GOEXE); \
 	cp -f '$(BIN)' "$(TO)/bin/git-remote-xmpp$$exe"; \
 	if [ -n "$$exe" ]; then cp -f '$(BIN)' "$(TO)/bin/git-xmpp$$exe"; else ln -sf git-remote-xmpp '$(TO)/bin/git-xmpp'; fi; \
 	cp '$(MAN)/git-remote-xmpp.1' '$(MAN)/git-xmpp.1' '$(TO)/share/man/man1'; \
 	cp '$(MAN)/git-xmpp-config.5' '$(TO)/share/man/man5'; \
-	for name in git-remote-xmpp git-xmpp; do \
-		cp $(SCRIPTS).bash "$(TO)/share/bash-completion/completions/$$name"; \
-		cp $(SCRIPTS).fish "$(TO)/share/fish/vendor_completions.d/$$name.fish"; \
-	done; \
-	cp $(SCRIPTS).zsh '$(TO)/share/zsh/site-functions/_git-xmpp'
+	cp $(SCRIPTS).bash '$(TO)/share/bash-completion/completions/git-remote-xmpp'; \
+	cp $(SCRIPTS).bash '$(TO)/share/bash-completion/completions/git-xmpp'; \
+	cp $(SCRIPTS).zsh '$(TO)/share/zsh/site-functions/_git-xmpp'; \
+	: fish reads its completion of git for git xmpp, and so of ours only what it has read before; \
+	cp $(SCRIPTS).fish '$(TO)/share/fish/vendor_conf.d/git-remote-xmpp.fish'
 
 clean:
 	rm -rf bin

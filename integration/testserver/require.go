@@ -16,8 +16,20 @@ const (
 	TURN     = "turnserver"
 )
 
-// GitLFS is a program that isn't a server, and is required as they are.
-const GitLFS = "git-lfs"
+// Programs that aren't servers, and are required as they are.
+const (
+	GitLFS = "git-lfs"
+	Man    = "man"
+	Mandoc = "mandoc"
+	Zsh    = "zsh"
+	Fish   = "fish"
+)
+
+// BashCompletion is Debian's package with that, and bash.
+const BashCompletion = "bash-completion"
+
+// bashCompletionFile is where it is.
+const bashCompletionFile = "/usr/share/bash-completion/bash_completion"
 
 // ProsodyModules are those for [Options.SASL2], which aren't Prosody's own.
 const ProsodyModules = "prosody-modules"
@@ -48,8 +60,14 @@ func Available(name string) error {
 	case ProsodyModules:
 		_, err := os.Stat(filepath.Join(prosodyModulesDir, "mod_sasl2_fast"))
 		return err
-	case GitLFS:
-		return findAll("git-lfs")
+	case GitLFS, Man, Mandoc, Zsh, Fish:
+		return findAll(name)
+	case BashCompletion:
+		if err := findAll("bash"); err != nil {
+			return err
+		}
+		_, err := os.Stat(bashCompletionFile)
+		return err
 	default:
 		return fmt.Errorf("no server is called %q", name)
 	}

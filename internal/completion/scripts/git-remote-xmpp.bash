@@ -41,6 +41,7 @@ _git_xmpp() {
 	local i=${__git_cmd_idx:-1}
 	while ((i < cword)) && [[ ${words[i]} != xmpp ]]; do ((i++)); done
 	__git_remote_xmpp "${words[@]:i+1:cword-i}"
+	compopt +o nospace 2>/dev/null # git's own words bring their spaces
 }
 
 complete -F _git_remote_xmpp git-remote-xmpp git-xmpp
