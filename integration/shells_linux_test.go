@@ -35,7 +35,7 @@ func TestShells(t *testing.T) {
 	for _, program := range []string{testserver.Zsh, testserver.Fish, testserver.BashCompletion} {
 		testserver.Require(t, program)
 	}
-	p := newPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}), "other")
+	p := newPair(t, testserver.New(t, testserver.Prosody, testserver.Options{}), "a folder/inner")
 	alice := p.labelled(t, "Alice")
 	prefix := installedHome(t, p.bob)
 	for _, s := range shells(prefix) {
@@ -55,8 +55,8 @@ func TestShells(t *testing.T) {
 				t.Errorf("git xmpp completion zsh: %q", got)
 			}
 			// Flags and folders.
-			types("git-remote-xmpp invite --rea\t./oth\t> " + out)
-			if url := readText(t, out); !strings.HasPrefix(url, "xmpp::bob@localhost/other?invite=") {
+			types("git-remote-xmpp invite --rea\t./a\tin\t> " + out)
+			if url := readText(t, out); !strings.HasPrefix(url, "xmpp::bob@localhost/inner?invite=") {
 				t.Errorf("an invite: %q", url)
 			}
 			// Keys, and choices.

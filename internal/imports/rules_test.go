@@ -51,6 +51,12 @@ var rules = []rule{
 		why:     "the queue decides what runs next and does nothing else, so a fake clock can test it",
 	},
 	{
+		pkg:     "./internal/completion",
+		imports: []string{"os/...", "net/...", "syscall"},
+		reaches: []string{"github.com/...", "gosrc.io/...", "mellium.im/..."},
+		why:     "how a command line goes on is in the usage lines; whoever asks finds keys and remotes",
+	},
+	{
 		pkg:     "./internal/helper",
 		uses:    []string{anything},
 		reaches: []string{"./transport", "./internal/xmppserver", "github.com/quic-go/...", "gosrc.io/..."},

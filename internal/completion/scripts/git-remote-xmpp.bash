@@ -1,8 +1,8 @@
-# Completion in bash (3.2 or newer) for git-remote-xmpp, git-xmpp and git xmpp. The program itself says what can come.
+# Completion in bash for git-remote-xmpp, git-xmpp and git xmpp. The program itself says what can come.
 
 # Completes the last one of the words after the program's name.
 __git_remote_xmpp() {
-	local kind text before cur=${!#}
+	local kind text breaks before cur=${!#}
 	COMPREPLY=()
 	{
 		read -r kind || return 0
@@ -15,9 +15,12 @@ __git_remote_xmpp() {
 		while IFS= read -r text; do COMPREPLY+=("$text"); done < <(compgen "$kind" -- "$cur")
 		;;
 	esac
-	# What readline replaces begins after the last : or =.
-	before=${cur%"${cur##*[:=]}"}
-	[[ -z $before || $COMP_WORDBREAKS != *:* ]] || COMPREPLY=("${COMPREPLY[@]#"$before"}")
+	# What readline replaces begins after the last : or =, unless its user has it otherwise.
+	breaks=${COMP_WORDBREAKS//[^:=]/}
+	if [[ $breaks && $cur == *[$breaks]* ]]; then
+		before=${cur%"${cur##*[$breaks]}"}
+		COMPREPLY=("${COMPREPLY[@]#"$before"}")
+	fi
 }
 
 # For git-remote-xmpp and git-xmpp. Words that : and = have cut are put together again.
