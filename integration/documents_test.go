@@ -23,6 +23,7 @@ var documents = []document{
 	{"doc/two-machines.md", testserver.Prosody, map[string]string{"laptop": "me", "desktop": "me"}},
 	{"doc/friend.md", testserver.Ejabberd, map[string]string{"alice": "alice", "bob": "bob"}},
 	{"doc/lfs.md", testserver.Ejabberd, map[string]string{"alice": "alice", "bob": "bob"}},
+	{"doc/man/git-remote-xmpp.1.md", testserver.Prosody, map[string]string{"alice": "alice", "bob": "bob"}},
 	{"doc/team.md", testserver.Prosody, map[string]string{"hub": "bob", "alice": "alice", "carol": "carol"}},
 }
 
@@ -73,6 +74,11 @@ func TestEveryCommandInADocumentRuns(t *testing.T) {
 	if err != nil || len(files) < 5 {
 		t.Fatalf("documents %q, error %v", files, err)
 	}
+	pages, err := filepath.Glob(filepath.Join("..", "doc", "man", "*.md"))
+	if err != nil || len(pages) < 2 {
+		t.Fatalf("pages of the manual %q, error %v", pages, err)
+	}
+	files = append(files, pages...)
 	for _, path := range append(files, filepath.Join("..", "README.md"), filepath.Join("..", "CONTRIBUTING.md")) {
 		text, err := os.ReadFile(path)
 		if err != nil {

@@ -44,6 +44,9 @@ func TestMain(m *testing.M) {
 // buildBinary puts the program, given by GIT_REMOTE_XMPP_BIN or built here, into dir.
 func buildBinary(dir string) error {
 	binDir = dir
+	if err := os.Symlink("git-remote-xmpp", filepath.Join(dir, "git-xmpp")); err != nil { // for git xmpp
+		return err
+	}
 	target := filepath.Join(dir, "git-remote-xmpp")
 	if given := os.Getenv("GIT_REMOTE_XMPP_BIN"); given != "" {
 		abs, err := filepath.Abs(given)

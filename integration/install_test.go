@@ -45,7 +45,7 @@ func (h *home) local(program string, args ...string) *exec.Cmd {
 }
 
 // git finds the program under its second name, and its manual.
-func TestInstalled(t *testing.T) {
+func TestInstall(t *testing.T) {
 	t.Parallel()
 	testserver.Require(t, testserver.Man)
 	h := newHome(t, &testserver.Server{Domain: "localhost"}, "Carol", "carol")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"git-remote-xmpp/integration/testserver"
+	"golang.org/x/sys/unix"
 )
 
 // A shell is one that completes command lines.
@@ -43,10 +44,16 @@ func TestShells(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out")
 			cmd := p.bob.local(s.name, s.args...)
 			term := onTerminal(t, cmd)
+			if err := unix.IoctlSetWinsize(int(term.master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 500}); err != nil { // no line is broken
+				t.Fatal(err)
+			}
 			n := 0
-			types := func(keys string) string {
+			types := func(keys string) (shown string) {
+				before := len(term.shown())
 				n += 2
-				return term.types(keys+"; echo done-"+fmt.Sprintf(s.sum, n)+"\r", fmt.Sprintf("done-%d", n+1))
+				term.enter(keys + "; echo done-" + fmt.Sprintf(s.sum, n))
+				term.await(fmt.Sprintf("done-%d", n+1))
+				return term.shown()[before:]
 			}
 			types(s.begin)
 			// Commands and words, for git's completion.
