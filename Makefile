@@ -25,7 +25,7 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o '$(BIN)' ./cmd/git-remote-xmpp
 
 # The manual, beside the program. Its source is in doc/man.
-MAN := $(dir $(BIN))man
+MAN := $(BIN:git-remote-xmpp=man)
 
 man:
 	mkdir -p '$(MAN)'
@@ -144,11 +144,13 @@ cross:
 
 # git-xmpp is another name of the program, for `git xmpp`: a copy where there are no links.
 TO      = $(DESTDIR)$(PREFIX)
+# Packages of Debian have theirs in share/zsh/vendor-completions.
+ZSHDIR ?= share/zsh/site-functions
 SCRIPTS = internal/completion/scripts/git-remote-xmpp
 
 install: build man
 	@set -ex; mkdir -p '$(TO)/bin' '$(TO)/share/man/man1' '$(TO)/share/man/man5' \
-		'$(TO)/share/bash-completion/completions' '$(TO)/share/zsh/site-functions' '$(TO)/share/fish/vendor_conf.d'; \
+		'$(TO)/share/bash-completion/completions' '$(TO)/$(ZSHDIR)' '$(TO)/share/fish/vendor_conf.d'; \
 	exe=$$($(GO) env GOEXE); \
 	cp -f '$(BIN)' "$(TO)/bin/git-remote-xmpp$$exe"; \
 	if [ -n "$$exe" ]; then cp -f '$(BIN)' "$(TO)/bin/git-xmpp$$exe"; else ln -sf git-remote-xmpp '$(TO)/bin/git-xmpp'; fi; \
@@ -156,7 +158,7 @@ install: build man
 	cp '$(MAN)/git-xmpp-config.5' '$(TO)/share/man/man5'; \
 	cp $(SCRIPTS).bash '$(TO)/share/bash-completion/completions/git-remote-xmpp'; \
 	cp $(SCRIPTS).bash '$(TO)/share/bash-completion/completions/git-xmpp'; \
-	cp $(SCRIPTS).zsh '$(TO)/share/zsh/site-functions/_git-xmpp'; \
+	cp $(SCRIPTS).zsh '$(TO)/$(ZSHDIR)/_git-xmpp'; \
 	: fish reads its completion of git for git xmpp, and so of ours only what it has read before; \
 	cp $(SCRIPTS).fish '$(TO)/share/fish/vendor_conf.d/git-remote-xmpp.fish'
 
