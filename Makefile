@@ -159,7 +159,7 @@ install: build man
 	cp $(SCRIPTS).bash '$(TO)/share/bash-completion/completions/git-remote-xmpp'; \
 	cp $(SCRIPTS).bash '$(TO)/share/bash-completion/completions/git-xmpp'; \
 	cp $(SCRIPTS).zsh '$(TO)/$(ZSHDIR)/_git-xmpp'; \
-	: fish reads its completion of git for git xmpp, and so of ours only what it has read before; \
+	: the completion of git that fish has does not look for ours, so ours is read when fish starts; \
 	cp $(SCRIPTS).fish '$(TO)/share/fish/vendor_conf.d/git-remote-xmpp.fish'
 
 clean:
