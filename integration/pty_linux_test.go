@@ -108,10 +108,39 @@ func (p *pty) await(text string) {
 	}
 }
 
+// awaitHidden waits until what is typed isn't shown, or, with false, until it is.
+func (p *pty) awaitHidden(hidden bool) {
+	p.t.Helper()
+	for end := time.Now().Add(deadline); ; time.Sleep(time.Millisecond) { // nobody tells of it
+		state, err := unix.IoctlGetTermios(int(p.master.Fd()), unix.TCGETS)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if hidden == (state.Lflag&unix.ECHO == 0) {
+			return
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("hidden is %v", !hidden)
+		}
+	}
+}
+
 // enter types something and the return key.
 func (p *pty) enter(text string) {
 	p.t.Helper()
 	if _, err := p.master.WriteString(text + "\r"); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// wait waits for the end and returns the exit status.
+func (p *pty) wait() int {
+	p.t.Helper()
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+	case <-time.After(deadline):
+		p.t.Fatalf("it doesn't end: %q", p.shown())
+	}
+	return p.cmd.ProcessState.ExitCode()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os/exec"
 	"strings"
 
 	"git-remote-xmpp/internal/config"
@@ -43,8 +42,8 @@ func lfsCommand(ctx context.Context, std stdio, args []string) error {
 // lfsSetup makes the settings, for all repositories of the user.
 func lfsSetup(ctx context.Context, std stdio) error {
 	for _, s := range lfsSettings {
-		if out, err := exec.CommandContext(ctx, "git", append([]string{"config", "--global", "--replace-all"}, s...)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("git config --global %s: %w: %s", s[0], err, out)
+		if err := config.SetGlobal(ctx, s...); err != nil {
+			return err
 		}
 		if _, err := fmt.Fprintf(std.out, "%s = %s\n", s[0], s[1]); err != nil {
 			return err

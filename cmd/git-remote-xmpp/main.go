@@ -40,6 +40,7 @@ type stdio struct {
 
 func commands() []command {
 	return []command{
+		{"login", "[--token-only] [user@host]", "check an account, have its password kept, and use it from now on", loginCommand},
 		{"serve", "[--base-path DIR [--export-all]] [--name NAME] [REPO...]", "serve repositories to peers", serveCommand},
 		{"invite", "[--read | --refs PATTERNS] [--label TEXT] [--expires 24h] [REPO]", "print a one-time URL to clone or fetch with", inviteCommand},
 		{"peers", "[--json] [REPO] | set KEY --access read|write|none [--refs PATTERNS] [--label TEXT] [REPO] | set KEY --label TEXT | remove KEY", "show and change who may do what", peersCommand},
@@ -100,16 +101,17 @@ func run(ctx context.Context, std stdio, args []string) error {
 	return c.run(ctx, std, args[1:])
 }
 
-// isHelperCall tells a call by git, <remote> <url>, from a subcommand: a remote may be called "serve".
+// isHelperCall tells a call by git, <remote> <url>, from a subcommand. A remote may be called "doctor": git says of which repository it is one, and leaves
+// xmpp:: out of the URL.
 func isHelperCall(args []string) bool {
 	if len(args) != 2 {
 		return false
 	}
-	if _, err := config.ParseRemote(args[1]); err == nil {
-		return true
+	_, err := config.ParseRemote(args[1])
+	if slices.ContainsFunc(commands(), func(c command) bool { return c.name == args[0] }) {
+		return err == nil && os.Getenv("GIT_DIR") != "" && !strings.HasPrefix(args[1], "xmpp::")
 	}
-	isCommand := slices.ContainsFunc(commands(), func(c command) bool { return c.name == args[0] })
-	return !isCommand && !strings.HasPrefix(args[0], "-")
+	return err == nil || !strings.HasPrefix(args[0], "-")
 }
 
 func versionCommand(_ context.Context, std stdio, args []string) error {

@@ -142,6 +142,14 @@ func (s Settings) RequireAccount() error {
 	return nil
 }
 
+// WithAccount is the settings of another account, as the user has written it. One that can't be is a [*ValueError].
+func (s Settings) WithAccount(text string) (Settings, error) {
+	if !setAccount(&s, text) {
+		return s, &ValueError{Key: "account", Value: text, Want: accountWant}
+	}
+	return s, nil
+}
+
 // ValueError says that a setting has a value that it can't have.
 type ValueError struct {
 	Key   string // the setting or the environment variable

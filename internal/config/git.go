@@ -114,6 +114,14 @@ func (s *source) git(ctx context.Context, stdin []byte, extraEnv []string, args 
 	return stdout.Bytes(), nil
 }
 
+// SetGlobal runs git config --global with such arguments: a setting for all repositories of the user.
+func SetGlobal(ctx context.Context, args ...string) error {
+	if _, err := newSource("", nil).git(ctx, nil, nil, append([]string{"config", "--global", "--replace-all"}, args...)...); err != nil {
+		return fmt.Errorf("git config --global %s: %w", args[0], err)
+	}
+	return nil
+}
+
 // gitError puts what git complained about to its exit status: its first line, or the one that says it is fatal if git traces before it.
 func gitError(err error, stderr string) error {
 	complaint, _, _ := strings.Cut(strings.TrimSpace(stderr), "\n")

@@ -13,6 +13,7 @@ const (
 	passwordVar = "GIT_XMPP_PASSWORD"
 	identityVar = "GIT_XMPP_IDENTITY"
 	promptVar   = "GIT_TERMINAL_PROMPT"
+	askpassVar  = "GIT_ASKPASS"
 )
 
 var (
@@ -37,6 +38,21 @@ func StoredPassword(ctx context.Context, s Settings) (string, error) {
 	return s.password(ctx, []string{promptVar + "=0"})
 }
 
+// KeptPassword is the one that git's credential helpers have, whatever GIT_XMPP_PASSWORD says. Nobody is asked, neither on a
+// terminal nor by an askpass program: without one it is [ErrNoPassword].
+func KeptPassword(ctx context.Context, s Settings) (string, error) {
+	if err := s.RequireAccount(); err != nil {
+		return "", err
+	}
+	return s.helpersPassword(ctx, []string{promptVar + "=0", askpassVar + "="}) // an empty askpass goes before those of settings
+}
+
+// MayPrompt tells whether the user may be asked on a terminal: not if GIT_TERMINAL_PROMPT says so, as to git.
+func MayPrompt(s Settings) bool {
+	value, may := s.origin().getenv(promptVar), false
+	return value == "" || setBool(&may, value) && may
+}
+
 func (s Settings) password(ctx context.Context, extraEnv []string) (string, error) {
 	if err := s.RequireAccount(); err != nil {
 		return "", err
@@ -47,6 +63,10 @@ func (s Settings) password(ctx context.Context, extraEnv []string) (string, erro
 		}
 		return p, nil
 	}
+	return s.helpersPassword(ctx, extraEnv)
+}
+
+func (s Settings) helpersPassword(ctx context.Context, extraEnv []string) (string, error) {
 	out, err := s.credential(ctx, "fill", "", extraEnv)
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("ask git for the password of %s: %w", s.Account, err)
@@ -79,13 +99,19 @@ func RejectPassword(ctx context.Context, s Settings, password string) error {
 	if s.origin().getenv(passwordVar) != "" {
 		return nil
 	}
-	return s.tell(ctx, "reject", password)
+	return ForgetPassword(ctx, s, password)
 }
 
 // StorePassword gives a password to git's credential helpers, wherever it came
 // from: for the user who asked for just that.
 func StorePassword(ctx context.Context, s Settings, password string) error {
 	return s.tell(ctx, "approve", password)
+}
+
+// ForgetPassword takes a password away from git's credential helpers, wherever it
+// came from.
+func ForgetPassword(ctx context.Context, s Settings, password string) error {
+	return s.tell(ctx, "reject", password)
 }
 
 func (s Settings) tell(ctx context.Context, action, password string) error {
@@ -114,7 +140,7 @@ func (s Settings) credential(ctx context.Context, action, password string, extra
 	}
 	from := s.origin()
 	if from.getenv(promptVar) == "" && !hasTerminal() {
-		extraEnv = []string{promptVar + "=0"}
+		extraEnv = append(extraEnv, promptVar+"=0")
 	}
 	return from.git(ctx, []byte(in+"\n"), extraEnv, "credential", action)
 }

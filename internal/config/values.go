@@ -16,10 +16,13 @@ import (
 // maxQuotedBytes is how much of a bad value an error shows.
 const maxQuotedBytes = 100
 
+// accountWant is what an account looks like.
+const accountWant = "an account such as you@example.org"
+
 // knownSettings lists every setting with how it is read.
 func knownSettings() []setting {
 	return []setting{
-		{"xmpp.account", "GIT_XMPP_ACCOUNT", "an account such as you@example.org", setAccount},
+		{"xmpp.account", "GIT_XMPP_ACCOUNT", accountWant, setAccount},
 		{"xmpp.server", "GIT_XMPP_SERVER", "host:port or tls://host:port", setServer},
 		{caFileKey, "", "the path of a file", setCAFile},
 		{"xmpp.timeout", "GIT_XMPP_TIMEOUT", "a number of seconds (1 to 86400)", setTimeout},
