@@ -121,6 +121,7 @@ func (p *pair) labelled(t *testing.T, label string) string {
 // peerOutput is a peer as scripts see it.
 type peerOutput struct {
 	Key, Label string
+	Clients    []string
 	Pinned     bool
 	VouchedBy  []string
 	Access     map[string]string

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// maxInvites is how many invites are kept; the oldest closed ones make room.
+	// maxInvites is how many invites are kept; the oldest expired ones make room, then the oldest used ones.
 	maxInvites = 1000
-	// keepClosed is how long an invite is known after it was used or expired.
+	// keepClosed is how long an invite that nobody came with is known after it expired, and how long a guest is let in as far as to be told what has become of one.
 	keepClosed = 30 * 24 * time.Hour
 	// maxExpires is the longest that an invite can be open: a year.
 	maxExpires = 366 * 24 * time.Hour
@@ -185,11 +185,14 @@ func (l *inviteList) find(hash Key) *storedInvite {
 	return nil
 }
 
-// add appends an invite. If the list is full, the oldest closed one goes.
+// add appends an invite. If the list is full, a closed one goes.
 func (l *inviteList) add(v storedInvite, now time.Time) error {
 	l.prune(now)
 	if len(l.Invites) >= maxInvites {
-		closed := slices.IndexFunc(l.Invites, func(v storedInvite) bool { return v.State(now) != InviteOpen })
+		closed := slices.IndexFunc(l.Invites, func(v storedInvite) bool { return v.State(now) == InviteExpired })
+		if closed < 0 {
+			closed = slices.IndexFunc(l.Invites, func(v storedInvite) bool { return v.State(now) == InviteUsed })
+		}
 		if closed < 0 {
 			return fmt.Errorf("%w open invites: %d", ErrTooMany, maxInvites)
 		}
@@ -199,9 +202,10 @@ func (l *inviteList) add(v storedInvite, now time.Time) error {
 	return nil
 }
 
-// prune forgets what was closed long ago.
+// prune forgets what expired long ago. A used invite stays: who came with it may know nothing but the URL each time, as a machine that is made anew for every run
+// of CI does.
 func (l *inviteList) prune(now time.Time) {
-	l.Invites = slices.DeleteFunc(l.Invites, func(v storedInvite) bool { return now.Sub(v.closed()) > keepClosed })
+	l.Invites = slices.DeleteFunc(l.Invites, func(v storedInvite) bool { return v.State(now) == InviteExpired && now.Sub(v.Expires) > keepClosed })
 }
 
 // settle says of used invites that they need no granting any more.

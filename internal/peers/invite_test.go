@@ -80,11 +80,27 @@ func TestInvitesAreLimited(t *testing.T) {
 		t.Errorf("all open: %v", err)
 	}
 	at(s, start.Add(time.Hour))
+	must(t, s.invites.Update(func(l *inviteList) error {
+		l.Invites[0].UsedBy, l.Invites[0].UsedAt = testKey(1), start
+		return nil
+	}))
 	if _, err := s.NewInvite(t.Context(), r); err != nil {
 		t.Errorf("all expired: %v", err)
 	}
-	if list, err := s.Invites(); err != nil || len(list) != maxInvites {
-		t.Errorf("%d, %v", len(list), err)
+	if list, err := s.Invites(); err != nil || len(list) != maxInvites || list[0].UsedBy != testKey(1) {
+		t.Errorf("%d, %v, and not the oldest expired one went", len(list), err)
+	}
+	must(t, s.invites.Update(func(l *inviteList) error {
+		for i := range l.Invites {
+			l.Invites[i].UsedBy, l.Invites[i].UsedAt = testKey(byte(i)), start
+		}
+		return nil
+	}))
+	if _, err := s.NewInvite(t.Context(), r); err != nil {
+		t.Errorf("all used: %v", err)
+	}
+	if list, err := s.Invites(); err != nil || len(list) != maxInvites || list[0].UsedBy == testKey(0) {
+		t.Errorf("%d, %v, and not the oldest used one went", len(list), err)
 	}
 }
 

@@ -98,6 +98,35 @@ func TestRedeemAgain(t *testing.T) {
 	}
 }
 
+// A machine that is made anew for each run has the key and the URL, and nothing else.
+func TestRedeemForYears(t *testing.T) {
+	s := testStore(t)
+	at(s, start)
+	secret, key := invite(t, s, Write), testKey(1)
+	_, err := s.Redeem(t.Context(), secret, key, bob, "", start)
+	must(t, err)
+	expired := invite(t, s, Read)
+	years := start.Add(3 * 365 * 24 * time.Hour)
+	at(s, years)
+	invite(t, s, Read) // others come and go
+	if _, err := s.Redeem(t.Context(), secret, key, bob, "", years); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Redeem(t.Context(), secret, testKey(2), bob, "", years); !errors.Is(err, ErrInviteUsed) {
+		t.Errorf("another key: %v", err)
+	}
+	if _, err := s.Redeem(t.Context(), expired, key, bob, "", years); !errors.Is(err, ErrInviteUnknown) {
+		t.Errorf("one that nobody came with: %v", err)
+	}
+	if s.MatchKnock(KnockTag(secret, alice), alice) {
+		t.Error("who has nothing but the URL is let in as far as to be told that it was used, for ever")
+	}
+	must(t, s.Remove(t.Context(), key))
+	if _, err := s.Redeem(t.Context(), secret, key, bob, "", years); !errors.Is(err, ErrInviteUsed) {
+		t.Errorf("a removed key: %v", err)
+	}
+}
+
 func TestRedeemNeverLowers(t *testing.T) {
 	s := testStore(t)
 	key := add(t, s, 1, bob)
