@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -81,7 +82,8 @@ func TestDoctor(t *testing.T) {
 		t.Logf("\n%s", text)
 		mustSay(t, text, "✓ settings  account alice@localhost (xmpp.account)", "\n– services  ", "\norigin, bob@localhost/proj\n✓ known     ", "\n            → ")
 		alice.doctor(t, clone).mustHave(t, "ok settings: account alice@localhost", "ok git: [0-9]", "ok key: ^SHA256:", "ok password: GIT_XMPP_PASSWORD", "ok address: "+s.Addr,
-			"ok connect: "+s.Addr, `ok tls: TLS 1.3, certificate for "localhost".*expires in`, "ok login: ^alice@localhost/git-run-.* by SCRAM-SHA-", "ok online: ^bob@localhost/git-",
+			"ok connect: "+s.Addr, `ok tls: TLS 1.3, certificate for "localhost".*expires in`, "ok login: ^alice@localhost/git-run-.* by SCRAM-SHA-",
+			`ok rate: ^([0-9.]+ .B/s or more|about [0-9.]+ kB/s) through the server`, "ok copies: carbons, offline storage, which leave our messages out.*; a second login with carbons got no copy → $", "ok online: ^bob@localhost/git-",
 			"ok key: ^SHA256:", "ok refs: ^2 in proj .*"+uuid, "ok path: ^in-band")
 		t.Run("wrong password", func(t *testing.T) {
 			with("GIT_XMPP_PASSWORD=wr0ng-secret").doctor(t, clone).mustHave(t, append([]string{"ok tls", "failed login: wrong password or no such account", "ok known"}, notReached...)...)
@@ -148,6 +150,49 @@ func TestDoctorPath(t *testing.T) {
 	daemon.stop()
 	bob.serve(served)
 	alice.doctor(t, clone).mustHave(t, "ok refs", "ok path: ^direct to [^ ]+:[0-9]+, [0-9.]+ ms")
+}
+
+// What limits clients is measured, and said with what can be done about it.
+func TestDoctorRate(t *testing.T) {
+	t.Parallel()
+	testserver.OnEach(t, testserver.Options{BytesPerSecond: 20000, BurstBytes: 10000}, func(t *testing.T, s *testserver.Server) {
+		alice := newHome(t, s, "Alice", "alice")
+		alice.doctor(t, alice.dir).mustHave(t, `ok rate: ^about [1-5]?[0-9](\.[0-9])? kB/s through the server → the server seems to limit its clients: without a direct path 10 MB take .*Prosody.*ejabberd`)
+	})
+}
+
+// A server that copies what goes through it to the account's chat programs is found out. What we are told to send at the most isn't blamed on the server.
+func TestDoctorCopies(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t, testserver.Prosody, testserver.Options{CopyAll: true})
+	alice := newHome(t, s, "Alice", "alice")
+	alice.git(alice.dir, "config", "--global", "xmpp.inbandLimit", "20k")
+	alice.doctor(t, alice.dir).mustHave(t, "ok rate: ^about .* → xmpp.inbandLimit has us send no more", "failed copies: the server copies messages as ours are.* → .*use an account of its own for git")
+}
+
+// Where DNS names no server and there is none under the domain's name both is said. git is asked how old it is.
+func TestDoctorNames(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t, testserver.Prosody, testserver.Options{})
+	alice := newHome(t, s, "Alice", "alice")
+	old := t.TempDir()
+	script := "#!/bin/sh\ntest \"$1\" = version && echo git version 2.20.1 && exit\nexec " + lookPath(t, "git") + " \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(old, "git"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	alice.git(alice.dir, "config", "--global", "--unset", "xmpp.server")
+	alice.env = append(alice.env, "GIT_XMPP_ACCOUNT=alice@nowhere.invalid", "PATH="+old+string(os.PathListSeparator)+os.Getenv("PATH"))
+	alice.doctor(t, alice.dir).mustHave(t, "failed git: 2.20.1", `ok address: ^nowhere.invalid:5222, for DNS names no other \(SRV\)`,
+		"failed connect: lookup nowhere.invalid.* → is the name right.*_xmpp-client._tcp.nowhere.invalid.*set xmpp.server", "none tls", "none login")
+}
+
+func lookPath(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Of several machines behind an address, one that is there and has the repository is enough.

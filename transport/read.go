@@ -39,6 +39,8 @@ func (s *session) readMessage(l *link, start xmlStart, buf *payloadBuffer) error
 	switch {
 	case err != nil:
 		return err
+	case m.copied:
+		s.copies.Add(1)
 	case m.kind == "error":
 		s.handler.undelivered(m.from, m.err)
 	case m.kind == string(stanza.MessageTypeHeadline):

@@ -59,6 +59,8 @@ type session struct {
 	why   atomic.Pointer[error] // there was no link last time
 	limit rateLimit             // of what is written, all links together
 
+	copies atomic.Int64 // messages that came and are copies of others
+
 	mu     sync.Mutex
 	lastID uint64
 	asked  map[string]*question // IQs that wait for an answer

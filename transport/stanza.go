@@ -135,6 +135,7 @@ type message struct {
 	from     string
 	kind     string
 	payloads [][]byte // base64 undone; valid until the next one is read
+	copied   bool     // it is a copy of one to, or from, another session (XEP-0280)
 	err      *stanzaError
 }
 
@@ -163,6 +164,7 @@ func (s *stream) readMessage(start xml.StartElement, buf *payloadBuffer) (messag
 				m.err = &stanzaError{}
 				err = s.decode(m.err, token)
 			default:
+				m.copied = m.copied || token.Name.Space == nsCarbons
 				err = s.skip()
 			}
 			if err != nil {
@@ -216,6 +218,9 @@ type iq struct {
 			Category string `xml:"category,attr"`
 			Type     string `xml:"type,attr"`
 		} `xml:"http://jabber.org/protocol/disco#info identity"`
+		Features []struct {
+			Var string `xml:"var,attr"`
+		} `xml:"http://jabber.org/protocol/disco#info feature"`
 	} `xml:"http://jabber.org/protocol/disco#info query"`
 	Items *struct {
 		List []discoItem `xml:"http://jabber.org/protocol/disco#items item"`

@@ -48,6 +48,8 @@ type Options struct {
 	// HostilePercent of the messages of type headline each are lost, repeated,
 	// delayed and put out of order.
 	HostilePercent int
+	// CopyAll has the server send carbons (XEP-0280) of all messages to full JIDs, those of type headline and with no-copy, too. Only Prosody does that here.
+	CopyAll bool
 	// TURN is a server that clients are told of, with passwords for an hour (XEP-0215). Only Prosody can do that here.
 	TURN *TURNServer
 	// TURNOver is what that server is named for besides UDP: "tcp" or "tls".

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -49,6 +50,10 @@ func Server(ctx context.Context, cfg transport.Config) (steps Steps, endpoint *t
 			steps.None(stage.name, "not reached")
 		default:
 			steps.Fail(stage.name, err, "")
+			if stage.name == "connect" && isDomainItself(login, cfg) {
+				steps.advise("is the name right? DNS has no SRV record for _xmpp-client._tcp.%[1]s, nor _xmpps-client: if the server's name isn't %[1]s, set xmpp.server, and tell its operator",
+					cfg.Account.Domainpart())
+			}
 		}
 		if stage.name == "tls" && login.Certificate != nil {
 			adviseCertificate(steps, login.Certificate, stage.done)
@@ -58,6 +63,8 @@ func Server(ctx context.Context, cfg transport.Config) (steps Steps, endpoint *t
 		return steps, nil
 	}
 	steps.limits(login, cfg)
+	steps.rate(ctx, endpoint, cfg)
+	steps.copies(ctx, endpoint, cfg)
 	steps.services(ctx, endpoint, cfg)
 	return steps, endpoint
 }
@@ -77,10 +84,18 @@ func (unchangedTokens) Keep(_, _ transport.Token) error { return nil }
 // Drop does nothing.
 func (unchangedTokens) Drop(transport.Token) error { return nil }
 
+// isDomainItself tells whether the server is looked for under the name of the domain, as where DNS names none.
+func isDomainItself(l transport.Login, cfg transport.Config) bool {
+	return cfg.Server == "" && len(l.Targets) == 1 && l.Targets[0] == net.JoinHostPort(cfg.Account.Domainpart(), "5222")
+}
+
 func addressText(l transport.Login, cfg transport.Config) string {
 	text := strings.Join(l.Targets, ", ")
 	if cfg.Server != "" {
 		return text + " (xmpp.server)"
+	}
+	if isDomainItself(l, cfg) {
+		return fmt.Sprintf("%s, for DNS names no other (SRV)", text)
 	}
 	return fmt.Sprintf("%s (DNS of %s)", text, cfg.Account.Domainpart())
 }
