@@ -84,7 +84,7 @@ func TestCI(t *testing.T) {
 	s := testserver.New(t, testserver.Prosody, testserver.Options{})
 	bob := newHome(t, s, "Bob", "bob")
 	served := bob.newRepo("proj")
-	bob.serve(served)
+	daemon := bob.serve(served)
 
 	invite := strings.Fields(strings.ReplaceAll(example(t, "git-remote-xmpp invite"), "'", ""))
 	url := bob.xmpp(served, invite[1:]...)
@@ -145,6 +145,19 @@ func TestCI(t *testing.T) {
 			}
 		})
 	}
+	asked, _, _ := strings.Cut(script, "timeout")
+	asked += "git-remote-xmpp doctor\n"
+	if r, _ := c.run(t, asked, ""); r.status != 0 || !strings.Contains(r.stdout, "\n– known     by the invite in the URL") || !strings.Contains(r.stdout, "\n✓ refs      ") {
+		t.Errorf("doctor: %v", r)
+	}
+	daemon.stop()
+	if r, _ := c.run(t, script, ""); r.status != 128 || !strings.Contains(r.stderr, "is git-remote-xmpp serve running there?") {
+		t.Errorf("nobody is there: %v", r)
+	}
+	if r, _ := c.run(t, asked, ""); r.status != 0 || !strings.Contains(r.stdout, "\n– online    bob@localhost/git-") {
+		t.Errorf("doctor: %v", r)
+	}
+	bob.serve(served)
 	bob.xmpp(served, "peers", "remove", bob.peer(t, func(p peerOutput) bool { return p.Label == "CI" }).Key)
 	if r, _ := c.run(t, script, ""); r.status != 128 {
 		t.Errorf("who was removed is let in: %v", r)

@@ -124,7 +124,7 @@ var errFinal = errors.New("no login")
 func attempt(ctx context.Context, cfg *Config, list []target, how manner) (*link, error) {
 	conn, at, err := connect(ctx, list)
 	if err != nil {
-		return nil, final(fail(ErrServer, "can't reach the xmpp server of %s: %v: check the network, or set xmpp.server", cfg.Account, err))
+		return nil, final(unreachable(cfg, err))
 	}
 	cfg.Progress.note(func(l *Login) { l.Address = conn.RemoteAddr().String() })
 	conn = quickAck(conn)
@@ -150,6 +150,15 @@ func attempt(ctx context.Context, cfg *Config, list []target, how manner) (*link
 	default:
 		return nil, fail(ErrServer, "log in to %s as %s: %v", at.addr, cfg.Account, inWords(err))
 	}
+}
+
+// unreachable says why there is no connection to the server.
+func unreachable(cfg *Config, err error) error {
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return fail(ErrServer, "can't reach the xmpp server of %s: there is no host %s: check the name, or set xmpp.server", cfg.Account, clean(dns.Name))
+	}
+	return fail(ErrServer, "can't reach the xmpp server of %s: %v: check the network, or set xmpp.server", cfg.Account, err)
 }
 
 // final says that an error isn't for want of patience.

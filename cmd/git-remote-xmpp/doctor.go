@@ -241,7 +241,7 @@ func (s *setup) checkPassword(steps *doctor.Steps, byToken bool, err error) bool
 // remoteDoctor checks a remote, over an endpoint if there is one.
 func (s *setup) remoteDoctor(r namedRemote, endpoint *transport.Endpoint) doctor.Remote {
 	remote := doctor.Remote{
-		Name: r.name, Repository: r.Repo, Invite: r.Invite != "", Direct: s.settings.DirectPath != config.UseNever, PathText: pathWords,
+		Name: r.name, Repository: r.Repo, Invite: r.Invite, Direct: s.settings.DirectPath != config.UseNever, PathText: pathWords,
 		Options: client.Options{
 			Store: s.store, Account: s.settings.Account, Address: r.Address, Software: software(), Resource: s.identity.Resource,
 		},

@@ -75,6 +75,15 @@ func NewInviteSearch(address jid.JID, invite string) (*Search, error) {
 	return &Search{address: address, targets: []Target{{Key: token.Key, resource: peers.ResourceName(token.Resource), secret: &token.Secret}}}, nil
 }
 
+// NewLookSearch is [NewInviteSearch] for who leaves the invite as good as it is: the peer answers only those whom it knows.
+func NewLookSearch(address jid.JID, invite string) (*Search, error) {
+	s, err := NewInviteSearch(address, invite)
+	if err == nil {
+		s.targets[0].secret = nil
+	}
+	return s, err
+}
+
 func noKey(address jid.JID) error {
 	return fmt.Errorf("%w for %s: ask for an invite there (git-remote-xmpp invite) and clone or fetch with its URL once", ErrNoKey, address)
 }

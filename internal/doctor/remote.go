@@ -24,7 +24,7 @@ const (
 type Remote struct {
 	Name       string // for people
 	Repository string // name or UUID
-	Invite     bool   // there is one in the URL, which isn't used
+	Invite     string // of the URL; it isn't used
 	Direct     bool   // packets are to go directly if they can
 	Options    client.Options
 	// PathText says how packets go.
@@ -36,6 +36,7 @@ type visit struct {
 	Remote
 	steps   Steps
 	search  *client.Search
+	invited bool // the key is but that of the invite
 	target  client.Target
 	session *client.Session
 }
@@ -87,10 +88,14 @@ func (v *visit) known() bool {
 	var err error
 	v.search, err = client.NewSearch(v.Options.Store, v.Options.Address, v.Repository)
 	switch {
-	case errors.Is(err, client.ErrNoKey) && v.Invite:
-		v.steps.None("known", "there is an invite in the URL: it is left for git")
-		v.steps.advise("clone or fetch with it: then the key is known")
-		return false
+	case errors.Is(err, client.ErrNoKey) && v.Invite != "":
+		if v.search, err = client.NewLookSearch(v.Options.Address, v.Invite); err != nil {
+			v.steps.Fail("known", err, "")
+			return false
+		}
+		v.invited = true
+		v.steps.None("known", "by the invite in the URL, which isn't used now")
+		return true
 	case err != nil:
 		v.steps.Fail("known", err, "")
 		return false
@@ -150,6 +155,10 @@ func (v *visit) reached(err error) bool {
 		v.steps.Fail("key", fmt.Errorf("it has changed: expected %s, got %s", v.target.Key, got), fmt.Sprintf("somebody may be pretending to be it, or it was set up anew: ask its owner; "+
 			"if the new key is right: git-remote-xmpp peers remove %s, then fetch with a new invite", v.target.Key))
 		v.none("not asked", "refs", "path")
+	case v.invited && errors.Is(err, transport.ErrNobody):
+		v.none(err.Error()+" yet", "online")
+		v.steps.advise("clone or fetch with the invite; if that has been done, is git-remote-xmpp serve running there, logged in as %s?", v.Options.Address)
+		v.none("nobody was reached", "key", "refs", "path")
 	default:
 		advice := ""
 		if errors.Is(err, transport.ErrNobody) {
