@@ -85,6 +85,9 @@ func TestEveryCommandInADocumentRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := strings.TrimPrefix(filepath.ToSlash(path), "../")
+		if file == "doc/ci.md" {
+			continue // TestCI and TestCIRunnerThatStays run what is in it
+		}
 		for i, line := range strings.Split(string(text), "\n") {
 			prompted := promptLine.MatchString(line)
 			if prompted && !slices.ContainsFunc(documents, func(d document) bool { return d.file == file }) {

@@ -1,3 +1,5 @@
+//go:build !windows
+
 package integration
 
 import (
@@ -86,11 +88,14 @@ func TestCI(t *testing.T) {
 	served := bob.newRepo("proj")
 	daemon := bob.serve(served)
 
-	invite := strings.Fields(strings.ReplaceAll(example(t, "git-remote-xmpp invite"), "'", ""))
-	url := bob.xmpp(served, invite[1:]...)
+	url := bob.shell(t, served, example(t, "git-remote-xmpp invite"))[0]
+	secrets := example(t, "openssl rand")
+	if _, err := exec.LookPath("uuidgen"); err != nil { // not everybody has util-linux
+		secrets = strings.Replace(secrets, "uuidgen", "echo "+uuid.NewString(), 1)
+	}
+	made := bob.shell(t, bob.dir, secrets)
 	c := &runner{s, []string{
-		"GIT_XMPP_ACCOUNT=alice@localhost", "GIT_XMPP_PASSWORD=" + s.Accounts["alice"], "GIT_XMPP_IDENTITY=" + newSeed(t),
-		"XMPP_REMOTE=" + url, "XMPP_UUID=" + uuid.NewString(),
+		"GIT_XMPP_ACCOUNT=alice@localhost", "GIT_XMPP_PASSWORD=" + s.Accounts["alice"], "GIT_XMPP_IDENTITY=" + made[0], "XMPP_REMOTE=" + url, "XMPP_UUID=" + made[1],
 	}}
 	script := example(t, "#!/bin/sh\n")
 	var before string
@@ -164,7 +169,49 @@ func TestCI(t *testing.T) {
 	}
 }
 
-// newSeed is what `head -c 32 /dev/urandom | base64` prints.
+// What stays on a machine that has a home is a token of the server's, by which it fetches later.
+func TestCIRunnerThatStays(t *testing.T) {
+	t.Parallel()
+	s := testserver.New(t, testserver.Prosody, testserver.Options{SASL2: true})
+	bob, ci := newHome(t, s, "Bob", "bob"), newNewcomer(t, s)
+	served := bob.newRepo("proj")
+	bob.serve(served)
+	commands := strings.SplitAfterN(example(t, "git-remote-xmpp login"), "\n", 2)
+	ci.env = append(ci.env, rightPassword)
+	ci.shell(t, ci.dir, strings.ReplaceAll(commands[0], "ci@example.org", ci.account))
+	ci.forgetPassword()
+	ci.env = append(ci.env, "XMPP_REMOTE="+bob.xmpp(served, "invite"))
+	ci.shell(t, ci.dir, commands[1])
+	want := bob.commit(served, "second")
+	ci.git(filepath.Join(ci.dir, "proj"), "pull", "--quiet")
+	if got := ci.git(filepath.Join(ci.dir, "proj"), "rev-parse", "HEAD"); got != want || ci.kept() != "" {
+		t.Errorf("HEAD is %s, want %s; kept %q", got, want, ci.kept())
+	}
+}
+
+// Nothing is shown that isn't tried.
+func TestCIHasNoOtherExamples(t *testing.T) {
+	for _, block := range examples(t) {
+		tried := []string{"git-remote-xmpp invite", "openssl rand", "SHA256:", "#!/bin/sh\n", "name: push\n", "push:\n", "git-remote-xmpp login"}
+		if !slices.ContainsFunc(tried, func(begin string) bool { return strings.HasPrefix(block, begin) }) {
+			t.Errorf("nothing tries\n%s", block)
+		}
+	}
+}
+
+// shell runs what a document shows, and returns the lines that it prints.
+func (h *home) shell(t *testing.T, dir, commands string) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", commands)
+	cmd.Dir, cmd.Env = dir, h.env
+	r := runWithin(t, deadline, cmd)
+	if r.status != 0 {
+		t.Fatalf("%s: %v", commands, r)
+	}
+	return strings.Split(strings.TrimSpace(r.stdout), "\n")
+}
+
+// newSeed is a key as `openssl rand -base64 32` makes it.
 func newSeed(t *testing.T) string {
 	t.Helper()
 	seed := make([]byte, 32)
