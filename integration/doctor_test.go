@@ -66,7 +66,7 @@ var notReached = []string{"none online", "none key", "none refs", "none path"}
 
 // Each step of the way is found to be as it is, on each real server, and nothing is changed.
 func TestDoctor(t *testing.T) {
-	testserver.OnEach(t, testserver.Options{}, func(t *testing.T, s *testserver.Server) {
+	testserver.OnEach(t, testserver.Options{Archive: true}, func(t *testing.T, s *testserver.Server) {
 		bob, alice := newHome(t, s, "Bob", "bob"), newHome(t, s, "Alice", "alice")
 		served, clone := bob.newRepo("proj"), filepath.Join(alice.dir, "clone")
 		daemon := bob.serve(served)
@@ -83,7 +83,7 @@ func TestDoctor(t *testing.T) {
 		mustSay(t, text, "✓ settings  account alice@localhost (xmpp.account)", "\n– services  ", "\norigin, bob@localhost/proj\n✓ known     ", "\n            → ")
 		alice.doctor(t, clone).mustHave(t, "ok settings: account alice@localhost", "ok git: [0-9]", "ok key: ^SHA256:", "ok password: GIT_XMPP_PASSWORD", "ok address: "+s.Addr,
 			"ok connect: "+s.Addr, `ok tls: TLS 1.3, certificate for "localhost".*expires in`, "ok login: ^alice@localhost/git-run-.* by SCRAM-SHA-",
-			`ok rate: ^([0-9.]+ .B/s or more|about [0-9.]+ kB/s) through the server`, "ok copies: carbons, offline storage, which leave our messages out.*; a second login with carbons got no copy → $", "ok online: ^bob@localhost/git-",
+			`ok rate: ^([0-9.]+ .B/s or more|about [0-9.]+ kB/s) through the server`, "ok copies: carbons, an archive, offline storage, which leave our messages out.*; a second login with carbons got no copy; the archive has none → $", "ok online: ^bob@localhost/git-",
 			"ok key: ^SHA256:", "ok refs: ^2 in proj .*"+uuid, "ok path: ^in-band")
 		t.Run("wrong password", func(t *testing.T) {
 			with("GIT_XMPP_PASSWORD=wr0ng-secret").doctor(t, clone).mustHave(t, append([]string{"ok tls", "failed login: wrong password or no such account", "ok known"}, notReached...)...)
@@ -164,10 +164,10 @@ func TestDoctorRate(t *testing.T) {
 // A server that copies what goes through it to the account's chat programs is found out. What we are told to send at the most isn't blamed on the server.
 func TestDoctorCopies(t *testing.T) {
 	t.Parallel()
-	s := testserver.New(t, testserver.Prosody, testserver.Options{CopyAll: true})
+	s := testserver.New(t, testserver.Prosody, testserver.Options{Archive: true, CopyAll: true})
 	alice := newHome(t, s, "Alice", "alice")
 	alice.git(alice.dir, "config", "--global", "xmpp.inbandLimit", "20k")
-	alice.doctor(t, alice.dir).mustHave(t, "ok rate: ^about .* → xmpp.inbandLimit has us send no more", "failed copies: the server copies messages as ours are.* → .*use an account of its own for git")
+	alice.doctor(t, alice.dir).mustHave(t, "ok rate: ^about .* → xmpp.inbandLimit has us send no more", "failed copies: ^messages as ours are copied to other logins of the account.*, and kept in the archive.* → .*use an account of its own for git")
 }
 
 // Where DNS names no server and there is none under the domain's name both is said. git is asked how old it is.

@@ -11,6 +11,7 @@ import (
 
 const (
 	nsCarbons = "urn:xmpp:carbons:2"
+	nsArchive = "urn:xmpp:mam:2"
 
 	// What a measurement of the rate sends: stanzas as large as ours usually are, in rounds. Who is slow isn't burdened with the larger ones.
 	probeBytes = recordBytes
@@ -87,9 +88,7 @@ func (e *Endpoint) Copied(ctx context.Context, other *Endpoint) (bool, error) {
 		return false, err
 	}
 	before := other.session.copies.Load()
-	self := newPeer(e.JID())
-	message := appendPayload(self.appendOpen(nil), []byte("doctor")) // no packet, and we take none of ourselves
-	if err := e.session.out.send(append(message, messageClose...)); err != nil {
+	if err := e.sendSample(); err != nil {
 		return false, err
 	}
 	// Stanzas of one session stay in order: what comes of the message is there before this one.
@@ -97,4 +96,39 @@ func (e *Endpoint) Copied(ctx context.Context, other *Endpoint) (bool, error) {
 		return false, err
 	}
 	return other.session.copies.Load() > before, nil
+}
+
+// Archived tells whether our account's archive (XEP-0313) gets a message as those are that carry packets.
+func (e *Endpoint) Archived(ctx context.Context) (bool, error) {
+	before, err := e.lastArchived(ctx)
+	if err == nil {
+		err = e.sendSample()
+	}
+	if err != nil {
+		return false, err
+	}
+	if _, err := e.session.query(ctx, "get", e.JID().String(), pingPayload); err != nil {
+		return false, err
+	}
+	after, err := e.lastArchived(ctx)
+	return after != before, err
+}
+
+// sendSample sends ourselves a message as those are that carry packets: we take none of ourselves.
+func (e *Endpoint) sendSample() error {
+	self := newPeer(e.JID())
+	message := appendPayload(self.appendOpen(nil), []byte("sample"))
+	return e.session.out.send(append(message, messageClose...))
+}
+
+// lastArchived is the id of the latest message from us to ourselves in the archive; empty if there is none.
+func (e *Endpoint) lastArchived(ctx context.Context) (string, error) {
+	e.session.archived.Store(nil)
+	_, err := e.session.query(ctx, "set", "", "<query xmlns='"+nsArchive+"'><x xmlns='jabber:x:data' type='submit'>"+
+		"<field var='FORM_TYPE' type='hidden'><value>"+nsArchive+"</value></field><field var='with'><value>"+escape(e.cfg.Account.String())+"</value></field></x>"+
+		"<set xmlns='http://jabber.org/protocol/rsm'><max>1</max><before/></set></query>")
+	if id := e.session.archived.Load(); err == nil && id != nil { // it comes before the answer
+		return *id, nil
+	}
+	return "", err
 }

@@ -39,8 +39,8 @@ func (s *session) readMessage(l *link, start xmlStart, buf *payloadBuffer) error
 	switch {
 	case err != nil:
 		return err
-	case m.copied:
-		s.copies.Add(1)
+	case m.other.Name.Local != "":
+		s.noteOther(m)
 	case m.kind == "error":
 		s.handler.undelivered(m.from, m.err)
 	case m.kind == string(stanza.MessageTypeHeadline):
@@ -49,6 +49,19 @@ func (s *session) readMessage(l *link, start xmlStart, buf *payloadBuffer) error
 		}
 	}
 	return nil
+}
+
+// noteOther notes what only our server may bring: anybody can send something that looks like it.
+func (s *session) noteOther(m message) {
+	if from, err := s.sender(m.from); err != nil || !from.Equal(s.cfg.Account) {
+		return
+	}
+	if m.other.Name.Space == nsCarbons {
+		s.copies.Add(1)
+		return
+	}
+	id := attr(m.other, "id")
+	s.archived.Store(&id)
 }
 
 func (s *session) readPresence(l *link, start xmlStart) error {

@@ -59,7 +59,8 @@ type session struct {
 	why   atomic.Pointer[error] // there was no link last time
 	limit rateLimit             // of what is written, all links together
 
-	copies atomic.Int64 // messages that came and are copies of others
+	copies   atomic.Int64           // messages that came and are copies of others
+	archived atomic.Pointer[string] // the id of the last one that came out of the archive
 
 	mu     sync.Mutex
 	lastID uint64

@@ -135,8 +135,9 @@ type message struct {
 	from     string
 	kind     string
 	payloads [][]byte // base64 undone; valid until the next one is read
-	copied   bool     // it is a copy of one to, or from, another session (XEP-0280)
-	err      *stanzaError
+	// other is what it brings besides: a copy of one of another session (XEP-0280), or one of the archive (XEP-0313).
+	other xml.StartElement
+	err   *stanzaError
 }
 
 // A payloadBuffer takes the payloads of one message. The 2 more bytes are what undoing base64 may want to write.
@@ -164,7 +165,9 @@ func (s *stream) readMessage(start xml.StartElement, buf *payloadBuffer) (messag
 				m.err = &stanzaError{}
 				err = s.decode(m.err, token)
 			default:
-				m.copied = m.copied || token.Name.Space == nsCarbons
+				if token.Name.Space == nsCarbons || token.Name.Space == nsArchive {
+					m.other = token.Copy()
+				}
 				err = s.skip()
 			}
 			if err != nil {

@@ -38,7 +38,8 @@ modules:
   mod_blocking: {}
   mod_carboncopy: {}
   mod_disco: {}
-  mod_offline: {}
+{{if .Archive}}  mod_mam: {default: always}
+{{end}}  mod_offline: {}
   mod_ping: {}
   mod_privacy: {}
 {{with .ProxyPort}}  mod_proxy65: {access: all, ip: {{printf "%q" $.Host}}, hostname: {{printf "%q" $.Host}}, port: {{.}}}
@@ -75,7 +76,7 @@ func (ejabberdRecipe) configure(s *Server, ports []int) error {
 	var text strings.Builder
 	err := ejabberdConfig.Execute(&text, map[string]any{
 		"Domain": s.Domain, "PEM": s.pair.bothFile, "CA": s.pair.caFile, "ServerPort": port, "Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
-		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper, "Disable": s.opts.DisableMechanisms,
+		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper, "Disable": s.opts.DisableMechanisms, "Archive": s.opts.Archive,
 		"ProxyPort": proxyPort, "Extra": s.opts.Extra,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
--- Sends carbons of every message to a full JID to the sender's other sessions that want some, of whatever type it is.
+-- Sends carbons of every message to a full JID to the sender's other sessions that want some, of whatever type it is, and archives it.
 local st = require "util.stanza";
 local jid = require "util.jid";
+local archive = module:open_store("archive", "archive");
 local sessions = prosody.hosts[module.host].sessions;
 
 module:hook("pre-message/full", function(event)
@@ -11,5 +12,8 @@ module:hook("pre-message/full", function(event)
 				:tag("sent", { xmlns = "urn:xmpp:carbons:2" }):tag("forwarded", { xmlns = "urn:xmpp:forward:0" })
 				:add_child(st.clone(stanza)));
 		end
+	end
+	if session.username then
+		archive:append(session.username, nil, stanza, os.time(), jid.bare(stanza.attr.to));
 	end
 end, 20);

@@ -48,7 +48,10 @@ type Options struct {
 	// HostilePercent of the messages of type headline each are lost, repeated,
 	// delayed and put out of order.
 	HostilePercent int
-	// CopyAll has the server send carbons (XEP-0280) of all messages to full JIDs, those of type headline and with no-copy, too. Only Prosody does that here.
+	// Archive has the server keep people's messages (XEP-0313).
+	Archive bool
+	// CopyAll has the server send carbons (XEP-0280) of all messages to full JIDs, and archive them, those of type headline and with no-copy, too. Only Prosody does that
+	// here, and only with Archive.
 	CopyAll bool
 	// TURN is a server that clients are told of, with passwords for an hour (XEP-0215). Only Prosody can do that here.
 	TURN *TURNServer

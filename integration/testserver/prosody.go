@@ -56,7 +56,7 @@ s2s_secure_auth = true
 {{end -}}
 modules_enabled = {
 	"roster", "saslauth", "tls", "disco", "ping", "smacks", "carbons", "posix", "offline", "blocklist",
-	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}} {{with .HostilePercent}}"hostile",{{end}} {{with .StrictBytes}}"strict",{{end}} {{if .CopyAll}}"copyall",{{end}} {{with .TURN}}"turn_external",{{end}}
+	{{with .KBPerSecond}}"limits",{{end}} {{with .Names}}"names",{{end}} {{with .HostilePercent}}"hostile",{{end}} {{with .StrictBytes}}"strict",{{end}} {{if .Archive}}"mam",{{end}} {{if .CopyAll}}"copyall",{{end}} {{with .TURN}}"turn_external",{{end}}
 	{{if .SASL2}}"tlsinfo", "sasl2", "sasl2_bind2", "sasl2_fast",{{end}}
 }
 {{if not .Names}}modules_disabled = { "s2s" }
@@ -104,7 +104,7 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "KBPerSecond": s.opts.BytesPerSecond / unit, "Disable": s.opts.DisableMechanisms,
 		"Pair":   map[string]string{"Key": s.pair.keyFile, "Cert": s.pair.certFile, "CA": s.pair.caFile},
 		"Domain": s.Domain, "Names": names, "ServerPort": serverPort, "HostilePercent": s.opts.HostilePercent,
-		"StrictBytes": s.opts.StrictBytes, "Beyond": s.opts.Beyond, "CopyAll": s.opts.CopyAll,
+		"StrictBytes": s.opts.StrictBytes, "Beyond": s.opts.Beyond, "Archive": s.opts.Archive, "CopyAll": s.opts.CopyAll,
 		"TURN": s.opts.TURN, "TURNOver": s.opts.TURNOver, "ProxyPort": proxyPort, "SASL2": s.opts.SASL2, "RotateTokens": s.opts.RotateTokens,
 		"Extra": s.opts.Extra,
 	})

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -53,9 +52,14 @@ func rateText(bytesPerSecond int) string {
 	return fmt.Sprintf("%.1f kB/s", float64(bytesPerSecond)/1e3)
 }
 
+const (
+	carbons = "urn:xmpp:carbons:2"
+	archive = "urn:xmpp:mam:2"
+)
+
 // keepers are the features of servers that keep or copy messages, and what they are called.
 var keepers = []struct{ feature, name string }{
-	{"urn:xmpp:carbons:2", "carbons"}, {"urn:xmpp:mam:2", "an archive"}, {"msgoffline", "offline storage"},
+	{carbons, "carbons"}, {archive, "an archive"}, {"msgoffline", "offline storage"},
 }
 
 // copies looks whether what the server does with people's messages it does with ours, too.
@@ -78,24 +82,33 @@ func (s *Steps) copies(ctx context.Context, e *transport.Endpoint, cfg transport
 		s.OK(name, "the server names neither carbons, nor an archive, nor offline storage")
 		return
 	}
-	evidence := fmt.Sprintf("the server has %s, which leave our messages out: headlines with the hints no-copy and no-store", strings.Join(has, ", "))
-	copied, measured := false, false
-	if features[keepers[0].feature] && cfg.Tokens == nil { // by a token the other login would have the same address, and end the first
-		copied, measured = copiedToOther(ctx, e, cfg)
+	var tried, kept []string
+	if copied, measured := copiedToOther(ctx, e, cfg, features); copied {
+		kept = append(kept, "copied to other logins of the account (XEP-0280)")
+	} else if measured {
+		tried = append(tried, "a second login with carbons got no copy")
 	}
-	switch {
-	case copied:
-		s.Fail(name, errors.New("the server copies messages as ours are to other logins of the account, in spite of their type, headline, and the hint no-copy (XEP-0280)"),
-			"all that is pushed and fetched goes to each chat program of the account, too: use an account of its own for git, and tell the server's operator")
-	case measured:
-		s.OK(name, "%s; a second login with carbons got no copy", evidence)
-	default:
-		s.OK(name, "%s", evidence)
+	if features[archive] {
+		if archived, err := e.Archived(ctx); archived {
+			kept = append(kept, "kept in the archive (XEP-0313)")
+		} else if err == nil {
+			tried = append(tried, "the archive has none")
+		}
 	}
+	if len(kept) > 0 {
+		s.Fail(name, fmt.Errorf("messages as ours are %s, in spite of their type, headline, and the hints no-copy and no-store", strings.Join(kept, ", and ")),
+			"all that is pushed and fetched goes there, too: use an account of its own for git, and tell the server's operator")
+		return
+	}
+	s.OK(name, "%s", strings.Join(append([]string{"the server has " + strings.Join(has, ", ") +
+		", which leave our messages out: headlines with the hints no-copy and no-store"}, tried...), "; "))
 }
 
-// copiedToOther logs in a second time to see whether a copy comes there.
-func copiedToOther(ctx context.Context, e *transport.Endpoint, cfg transport.Config) (copied, measured bool) {
+// copiedToOther logs in a second time to see whether a copy comes there. By a token that login would have the same address, and end the first.
+func copiedToOther(ctx context.Context, e *transport.Endpoint, cfg transport.Config, features map[string]bool) (copied, measured bool) {
+	if !features[carbons] || cfg.Tokens != nil {
+		return false, false
+	}
 	cfg.Resource += "-copies"
 	cfg.Progress, cfg.Direct = nil, nil
 	if cfg.Record != nil {
