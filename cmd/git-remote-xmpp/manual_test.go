@@ -144,7 +144,7 @@ func termsOf(t *testing.T, titles ...string) (terms []string) {
 // privateVariables are for processes of this program that others of it start, and what is everybody's.
 var privateVariables = []string{
 	"GIT_XMPP_LIFELINE", "GIT_XMPP_HOOKS", "GIT_XMPP_INTEGRATE", "GIT_XMPP_REFS", "GIT_XMPP_SYNC_PEER", "GIT_XMPP_SYNC_MERGES", "GIT_XMPP_SERVE_KEY",
-	"PATH",
+	"PATH", "GIT_DIR",
 }
 
 var variableInSource = regexp.MustCompile(`"(GIT_XMPP_[A-Z_]*[A-Z])|(?i:getenv|lookupenv)\("([A-Za-z_]+)"`)
