@@ -120,10 +120,10 @@ func TestPrint(t *testing.T) {
 }
 
 func TestForms(t *testing.T) {
-	forms := Forms("[--read | --refs PATTERNS] [--account user:password]... [REPO...] | set KEY | bash|zsh")
+	forms := Forms("[--read | --refs PATTERNS] [--account user:pass]... [REPO...] | set KEY | bash|zsh")
 	want := []Form{
-		{"[--read | --refs PATTERNS] [--account user:password]... [REPO...]",
-			[]Flag{{"--read", "", false}, {"--refs", "PATTERNS", false}, {"--account", "user:password", true}}, []Arg{{"REPO", true}}},
+		{"[--read | --refs PATTERNS] [--account user:pass]... [REPO...]",
+			[]Flag{{"--read", "", false}, {"--refs", "PATTERNS", false}, {"--account", "user:pass", true}}, []Arg{{"REPO", true}}},
 		{"set KEY", nil, []Arg{{"set", false}, {"KEY", false}}},
 		{"bash|zsh", nil, []Arg{{"bash|zsh", false}}},
 	}
