@@ -113,3 +113,57 @@ func TestAskpass(t *testing.T) {
 		t.Errorf("got %q, %v", p, err)
 	}
 }
+
+// What is kept is found out without asking anybody, by whatever program, and whatever the environment has.
+func TestKeptPassword(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the askpass program here is a shell script")
+	}
+	h, _ := withStore(t)
+	asked := filepath.Join(h.dir, "asked")
+	askpass := filepath.Join(h.dir, "askpass")
+	if err := os.WriteFile(askpass, []byte("#!/bin/sh\ntouch "+asked+"\necho answer\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.git("config", "--global", "core.askPass", askpass)
+	s := h.mustLoad("GIT_XMPP_PASSWORD=other", "GIT_ASKPASS="+askpass, "SSH_ASKPASS="+askpass)
+	if p, err := KeptPassword(t.Context(), s); !errors.Is(err, ErrNoPassword) {
+		t.Errorf("none is kept: %q, %v", p, err)
+	}
+	if _, err := os.Stat(asked); err == nil {
+		t.Error("somebody was asked")
+	}
+	if err := StorePassword(t.Context(), s, "kept"); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := KeptPassword(t.Context(), s); err != nil || p != "kept" {
+		t.Errorf("got %q, %v", p, err)
+	}
+	if err := ForgetPassword(t.Context(), s, "kept"); err != nil || h.stored() != "" {
+		t.Errorf("%v, %q", err, h.stored())
+	}
+}
+
+func TestMayPrompt(t *testing.T) {
+	h := newHome(t)
+	for value, want := range map[string]bool{"": true, "1": true, "true": true, "0": false, "false": false, "off": false} {
+		if got := MayPrompt(h.mustLoad("GIT_TERMINAL_PROMPT=" + value)); got != want {
+			t.Errorf("%q: %v", value, got)
+		}
+	}
+}
+
+func TestWithAccount(t *testing.T) {
+	h, s := withStore(t)
+	other, err := s.WithAccount("Alice@example.org")
+	if err != nil || other.Account.String() != "alice@example.org" || s.Account.String() != "bob@example.org" {
+		t.Errorf("%v, %v, %v", other.Account, s.Account, err)
+	}
+	if err := StorePassword(t.Context(), other, "hers"); err != nil || !strings.Contains(h.stored(), "xmpp://alice:hers@example.org") {
+		t.Errorf("%v, %q", err, h.stored())
+	}
+	var bad *ValueError
+	if _, err := s.WithAccount("alice@example.org/phone"); !errors.As(err, &bad) {
+		t.Error(err)
+	}
+}
