@@ -17,7 +17,7 @@ REQUIRE_SERVERS ?= 1
 endif
 TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build man test test-newest deps gits lint fmt vet staticcheck imports demo bench bench-paths bench-big plots paths soak idle survive fuzz vuln cross install clean
+.PHONY: all build man test test-newest deps gits lint fmt vet staticcheck imports demo bench bench-paths bench-big plots paths soak idle survive fuzz vuln cross dist test-dist reproducible lintian install clean
 
 all: build
 
@@ -141,6 +141,30 @@ cross:
 		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) vet ./...; \
 		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build -trimpath -o /dev/null ./cmd/git-remote-xmpp; \
 	done; done
+
+# Packages, archives, sums and lists of contents, in bin/dist; what `make install` installs is in all of them but Windows'.
+# VERSION and SOURCE_DATE_EPOCH are git's if they aren't given.
+DISTDIR  ?= $(CURDIR)/bin/dist
+CONTACT  ?= git-remote-xmpp developers <git-remote-xmpp@example.org>
+RELEASES ?= https://example.org/git-remote-xmpp
+TARGETS  ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 freebsd/amd64 freebsd/arm64
+
+dist:
+	@rm -rf '$(CURDIR)/bin/stage'
+	$(MAKE) install DESTDIR='$(CURDIR)/bin/stage' PREFIX=/usr
+	cd packaging && CGO_ENABLED=0 $(GO) run . -root .. -stage ../bin/stage -out '$(DISTDIR)' -contact '$(CONTACT)' -releases '$(RELEASES)' -targets '$(TARGETS)'
+
+# packaging is a module of its own. The packages are made for few systems here, twice; and a .deb is installed.
+test-dist:
+	staticcheck=$$($(GO) tool -n staticcheck); set -x; cd packaging && export CGO_ENABLED=0 && $(GO) vet ./... && "$$staticcheck" ./... && $(GO) test -count=1 -timeout 10m ./...
+
+# The same for all systems, with everything compiled twice.
+reproducible:
+	cd packaging && CGO_ENABLED=0 DIST_FRESH=1 DIST_TARGETS='$(TARGETS)' $(GO) test -count=1 -run '^TestDist$$' -timeout 60m .
+
+# What Debian's lintian says of the .deb files.
+lintian:
+	lintian --fail-on error,warning '$(DISTDIR)'/*.deb
 
 # git-xmpp is another name of the program, for `git xmpp`: a copy where there are no links.
 TO      = $(DESTDIR)$(PREFIX)
