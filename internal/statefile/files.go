@@ -72,7 +72,7 @@ func Replace(path string, data []byte) error {
 	}
 	err := writeTemp(temp, data)
 	if err == nil {
-		err = os.Rename(temp, path)
+		err = disk.Patiently(func() error { return os.Rename(temp, path) })
 	}
 	if err != nil {
 		_ = os.Remove(temp) // the next writer does it otherwise
@@ -116,7 +116,15 @@ func stat(path string) (fs.FileInfo, error) {
 }
 
 // openChecked opens a regular file of the user's own that has none of the mode bits of forbidden. What a symbolic link leads to is checked in the same way.
-func openChecked(path string, forbidden fs.FileMode) (*os.File, fs.FileInfo, error) {
+func openChecked(path string, forbidden fs.FileMode) (f *os.File, info fs.FileInfo, err error) {
+	err = disk.Patiently(func() error {
+		f, info, err = openCheckedOnce(path, forbidden)
+		return err
+	})
+	return f, info, err
+}
+
+func openCheckedOnce(path string, forbidden fs.FileMode) (*os.File, fs.FileInfo, error) {
 	info, err := stat(path)
 	if err != nil {
 		return nil, nil, err
