@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"syscall"
 	"time"
 
 	"git-remote-xmpp/internal/tunnel"
@@ -27,7 +26,7 @@ type gitWriter struct{ io.Writer }
 // Write writes to git. A git that has gone away has said why, or was told to.
 func (w gitWriter) Write(p []byte) (int, error) {
 	n, err := w.Writer.Write(p)
-	if errors.Is(err, syscall.EPIPE) {
+	if isGone(err) {
 		err = fmt.Errorf("%w: git hung up: %w", ErrReported, err)
 	}
 	return n, err
