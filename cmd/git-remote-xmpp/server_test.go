@@ -167,7 +167,7 @@ func TestServerPortTaken(t *testing.T) {
 	}
 	defer taken.Close()
 	_, err = runEmbedded(t, nil, "--listen", taken.Addr().String(), "--account", "alice:secret")
-	if exitStatus(err) != exitRefused || !strings.Contains(err.Error(), "address already in use") {
+	if exitStatus(err) != exitRefused || !strings.Contains(err.Error(), "listen tcp "+taken.Addr().String()+": ") {
 		t.Errorf("exit status %d: %v", exitStatus(err), err)
 	}
 }

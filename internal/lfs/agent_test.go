@@ -133,7 +133,7 @@ func TestAgentUploads(t *testing.T) {
 	}
 	g.says(initUpload)
 	g.hears(answer{})
-	g.says(`{"event":"upload","oid":"%s","size":%d,"path":"%s","action":null}`, id, size, file)
+	g.says(`{"event":"upload","oid":"%s","size":%d,"path":%q,"action":null}`, id, size, file)
 	g.hears(answer{Event: "progress", OID: id.String(), Done: 500, Since: 500}) // it was there
 	last := g.reads()
 	for last.Event == "progress" {
@@ -142,7 +142,7 @@ func TestAgentUploads(t *testing.T) {
 	if want := (answer{Event: "complete", OID: id.String()}); !reflect.DeepEqual(last, want) {
 		t.Errorf("%+v", last)
 	}
-	g.says(`{"event":"upload","oid":"%s","size":%d,"path":"%s","action":null}`, id, size+1, file)
+	g.says(`{"event":"upload","oid":"%s","size":%d,"path":%q,"action":null}`, id, size+1, file)
 	if a := g.reads(); a.Error == nil || !strings.Contains(a.Error.Message, "not of 110001 bytes") {
 		t.Errorf("%+v", a)
 	}
