@@ -199,7 +199,7 @@ func (e *Endpoint) Dial(ctx context.Context, to jid.JID, key ed25519.PublicKey, 
 	}
 	e.session.ask(p.full, knockPayload(tag), func(refused *stanzaError) {
 		if refused != nil {
-			cancel(knockFailure(p, refused))
+			cancel(e.knockFailure(p, refused))
 		}
 	})
 	stop := context.AfterFunc(e.session.ended, func() { cancel(e.lost()) })
@@ -231,10 +231,12 @@ func (e *Endpoint) lost() error {
 }
 
 // knockFailure says what it means that a peer, or a server on the way, refused a knock.
-func knockFailure(p *peer, refused *stanzaError) error {
+func (e *Endpoint) knockFailure(p *peer, refused *stanzaError) error {
 	switch condition := refused.condition(); condition {
 	case "not-authorized":
 		return fail(ErrKnock, "%s doesn't know this invite", p.jid.Bare())
+	case notAcceptable:
+		return fail(ErrBlocked, "%s is on the block list of %s", p.jid.Bare(), e.cfg.Account)
 	case "service-unavailable", "recipient-unavailable", "item-not-found", "feature-not-implemented":
 		return fail(ErrNobody, "%s isn't online, or doesn't know us", p.full)
 	default:

@@ -270,9 +270,15 @@ func (e *stanzaError) condition() string {
 	return "undefined-condition"
 }
 
+// notAcceptable is how our own server sends back what is for somebody whom our account has blocked (XEP-0191, 3.3; XEP-0016, 2.13).
+const notAcceptable = "not-acceptable"
+
 // String is the condition with the text that came with it.
 func (e *stanzaError) String() string {
 	text := e.condition()
+	if text == notAcceptable {
+		text = "blocked by our own account"
+	}
 	if e != nil {
 		for _, c := range e.Children {
 			if c.XMLName.Space == nsStanzas && c.XMLName.Local == "text" && clean(c.Text) != "" {

@@ -105,6 +105,8 @@ var (
 	ErrDowngrade = errors.New("login downgraded")
 	// ErrNobody says that nobody is there under the address of a peer.
 	ErrNobody = errors.New("nobody there")
+	// ErrBlocked is an [ErrNobody] by which our own server sends a peer nothing, because our account has blocked it (XEP-0191).
+	ErrBlocked = fmt.Errorf("%w: blocked", ErrNobody)
 	// ErrKnock says that the peer doesn't know our invite.
 	ErrKnock = errors.New("invite not known")
 	// ErrKeyChanged says that a peer has another key than the one expected.

@@ -217,6 +217,8 @@ func (d *dialer) explain(err error) error {
 		return &inviteKeyError{name, err}
 	case errors.As(err, &refusal), errors.Is(err, transport.ErrKeyChanged):
 		return err
+	case errors.Is(err, transport.ErrBlocked):
+		return fmt.Errorf("%s: %w: take it off there, with any XMPP client", name, err)
 	case errors.Is(err, transport.ErrNobody):
 		return fmt.Errorf("%s: %w: is git-remote-xmpp serve running there?", name, err)
 	case errors.Is(err, transport.ErrKnock):

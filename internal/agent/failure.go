@@ -17,9 +17,10 @@ const maxTextBytes = 1024
 
 // kinds are the errors that mean something to whoever asked, by their names in frames.
 var kinds = map[string]error{
-	"nobody": transport.ErrNobody,
-	"lost":   transport.ErrLost,
-	"no key": client.ErrNoKey,
+	"nobody":  transport.ErrNobody,
+	"blocked": transport.ErrBlocked,
+	"lost":    transport.ErrLost,
+	"no key":  client.ErrNoKey,
 }
 
 // A failure is an error on its way through the socket. It comes out as an error of the same kind with the same text.
@@ -40,7 +41,7 @@ type changedKey struct {
 func encodeFailure(err error) []byte {
 	f := failure{Text: clip(err.Error())}
 	for name, kind := range kinds {
-		if errors.Is(err, kind) {
+		if errors.Is(err, kind) && (f.Kind == "" || errors.Is(kind, kinds[f.Kind])) { // the one that says more
 			f.Kind = name
 		}
 	}

@@ -26,6 +26,7 @@ func TestFailures(t *testing.T) {
 	}
 	for name, want := range map[string]error{
 		"nobody":      fmt.Errorf("none of the 2 peers known at bob@localhost: %w", transport.ErrNobody),
+		"blocked":     fmt.Errorf("bob@localhost is on the block list of alice@localhost: %w", transport.ErrBlocked),
 		"lost":        fmt.Errorf("bob went silent: %w", transport.ErrLost),
 		"no key":      fmt.Errorf("%w for bob@localhost", client.ErrNoKey),
 		"key changed": &transport.KeyChangedError{Peer: peersJID, Want: key(1), Got: key(2)},
@@ -72,7 +73,7 @@ func sameError(t *testing.T, got, want error) {
 	case got.Error() != want.Error():
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for _, kind := range []error{transport.ErrNobody, transport.ErrLost, transport.ErrKeyChanged, client.ErrNoKey} {
+	for _, kind := range []error{transport.ErrNobody, transport.ErrBlocked, transport.ErrLost, transport.ErrKeyChanged, client.ErrNoKey} {
 		if errors.Is(got, kind) != errors.Is(want, kind) {
 			t.Errorf("%v: is it %v?", got, kind)
 		}

@@ -161,7 +161,10 @@ func (v *visit) reached(err error) bool {
 		v.none("nobody was reached", "key", "refs", "path")
 	default:
 		advice := ""
-		if errors.Is(err, transport.ErrNobody) {
+		switch {
+		case errors.Is(err, transport.ErrBlocked):
+			advice = "take it off there, with any XMPP client"
+		case errors.Is(err, transport.ErrNobody):
 			advice = "is git-remote-xmpp serve running there, logged in as " + v.Options.Address.String() + "?"
 		}
 		v.steps.Fail("online", err, advice)
