@@ -17,7 +17,7 @@ REQUIRE_SERVERS ?= 1
 endif
 TEST_ENV = REQUIRE_SERVERS=$(REQUIRE_SERVERS) GIT_REMOTE_XMPP_BIN='$(BIN)' GIT_REMOTE_XMPP_TEST_GITS="$$(sh .ci/gits list)"
 
-.PHONY: all build man test test-newest deps gits lint fmt vet staticcheck imports demo bench bench-paths bench-big plots paths soak idle survive fuzz vuln cross dist test-dist reproducible lintian install clean
+.PHONY: all build man test test-newest deps gits lint fmt vet staticcheck imports demo bench bench-paths bench-big plots paths soak idle survive fuzz vuln cross dist test-dist reproducible lintian test-wine install clean
 
 all: build
 
@@ -165,6 +165,13 @@ reproducible:
 # What Debian's lintian says of the .deb files.
 lintian:
 	lintian --fail-on error,warning '$(DISTDIR)'/*.deb
+
+# Unit tests of the Windows build, as far as wine (9 or newer, and large) can: it has no git, and older ones no Unix sockets and links.
+WINE          ?= wine
+WINE_PACKAGES ?= ./chunk ./protocol ./internal/helper ./internal/doctor ./internal/pushcmd ./internal/schedule ./internal/slots ./internal/xmppserver
+
+test-wine:
+	GOOS=windows CGO_ENABLED=0 WINEDEBUG=-all $(GO) test -count=1 -exec '$(WINE)' $(WINE_PACKAGES)
 
 # git-xmpp is another name of the program, for `git xmpp`: a copy where there are no links.
 TO      = $(DESTDIR)$(PREFIX)
