@@ -45,6 +45,9 @@ func TestSilence(t *testing.T) {
 		alice, bob, c := shortPair(t, startEmbedded(t))
 		bob.session.stop()
 		<-bob.session.ended.Done()
+		answered := make(chan struct{}) // behind the last that he has said, which would be taken for a sign of life
+		alice.session.ask("", pingPayload, func(*stanzaError) { close(answered) })
+		<-answered
 		said := &stanzaError{}
 		if err := xml.Unmarshal([]byte("<error><remote-server-not-found xmlns='"+nsStanzas+"'/></error>"), said); err != nil {
 			t.Fatal(err)
