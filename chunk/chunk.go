@@ -44,6 +44,17 @@ func Append(payload, datagram []byte) []byte {
 	return append(payload, datagram...)
 }
 
+// Prepend is [Append] that puts the datagram before the others.
+func Prepend(payload, datagram []byte) []byte {
+	n := len(payload)
+	payload = Append(payload, datagram)
+	size := len(payload) - n
+	copy(payload[size:], payload[:n])
+	binary.BigEndian.PutUint16(payload, uint16(len(datagram)))
+	copy(payload[headerBytes:], datagram)
+	return payload
+}
+
 // Split calls each with every datagram of a payload, in order. The slices
 // point into payload. A payload that is malformed anywhere is refused as a
 // whole, with [ErrMalformed], before each is called.

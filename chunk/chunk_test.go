@@ -28,6 +28,9 @@ func TestGoldenBytes(t *testing.T) {
 	if len(got) != 2 || string(got[0]) != "ab" || string(got[1]) != "c" {
 		t.Fatalf("datagrams %q", got)
 	}
+	if before := chunk.Prepend(chunk.Append(nil, []byte("c")), []byte("ab")); !bytes.Equal(before, payload) {
+		t.Fatalf("payload %x, want %x", before, payload)
+	}
 }
 
 func TestFits(t *testing.T) {

@@ -65,7 +65,19 @@ type outgoing struct {
 	payload  []byte
 	since    time.Time
 	paced    bool // ends with a full packet that came after another one
+	held     bool // of acknowledgements that wait
 	repeated bool
+}
+
+// add adds a packet that fits. Of acknowledgements that wait the latest is first: it says all that the others do, so to QUIC there is one. All else keeps its order.
+func (i *outgoing) add(datagram []byte, now time.Time) {
+	mayWait := len(datagram) <= maxAckBytes && i.to.came.ackDelay(now) > 0
+	if i.held = mayWait && (i.held || len(i.payload) == 0); i.held {
+		i.payload = chunk.Prepend(i.payload, datagram)
+	} else {
+		i.payload = chunk.Append(i.payload, datagram)
+	}
+	i.paced = i.to.paced(len(datagram), now)
 }
 
 func newOutbox() *outbox {
@@ -172,7 +184,7 @@ func (o *outbox) packet(to *peer, datagram []byte) error {
 	if !o.linked {
 		o.dropOldestLocked()
 	}
-	limit := to.payloadLimit()
+	limit, now := to.payloadLimit(), time.Now()
 	item, begun := o.pending[to]
 	if begun && !chunk.Fits(len(item.payload), len(datagram), limit) {
 		o.flushLocked(to)
@@ -180,9 +192,9 @@ func (o *outbox) packet(to *peer, datagram []byte) error {
 	}
 	if !begun {
 		buf := o.payloads.Get().(*[chunk.MaxPayloadBytes]byte)
-		item = outgoing{to: to, payload: buf[:0], since: time.Now()}
+		item = outgoing{to: to, payload: buf[:0], since: now}
 	}
-	item.payload, item.paced = chunk.Append(item.payload, datagram), to.paced(len(datagram))
+	item.add(datagram, now)
 	o.pending[to] = item
 	o.bytes += len(datagram)
 	if !chunk.Fits(len(item.payload), minPacketBytes/2, limit) {
@@ -337,7 +349,7 @@ func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads 
 // dueLocked is how long the pending payloads may still wait for company. Small packets on their own, other than acknowledgements
 // of much that comes in, don't wait.
 func (o *outbox) dueLocked(now time.Time) time.Duration {
-	wait := pacedDelay
+	wait := maxAckHold
 	bulk := now.UnixNano() < o.bulkEnd.Load()
 	for _, item := range o.pending {
 		delay := time.Duration(0)
@@ -348,6 +360,9 @@ func (o *outbox) dueLocked(now time.Time) time.Duration {
 			delay = packingDelay
 		case bulk:
 			delay = ackDelay
+		}
+		if item.held {
+			delay = max(delay, item.to.came.ackDelay(now))
 		}
 		wait = min(wait, delay-now.Sub(item.since))
 	}

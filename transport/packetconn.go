@@ -46,16 +46,26 @@ func newPacketConn(local net.Addr, out *outbox) *packetConn {
 
 // deliver takes the packets of a payload. What doesn't fit is dropped. It never blocks, and is called by one goroutine.
 func (c *packetConn) deliver(from *peer, payload []byte) error {
-	if now := time.Now(); now.Sub(c.window) > bulkWindow {
+	now, full := time.Now(), 0
+	if now.Sub(c.window) > bulkWindow {
 		c.window, c.windowCount = now, 0
 	} else if c.windowCount >= bulkPackets {
 		c.out.bulk(now)
 	}
-	return chunk.Split(payload, func(datagram []byte) {
-		if c.take(from, datagram) {
-			c.windowCount++
+	err := chunk.Split(payload, func(datagram []byte) {
+		if !c.take(from, datagram) {
+			return
+		}
+		c.windowCount++
+		if len(datagram) >= minPacketBytes {
+			full++
 		}
 	})
+	if conn := from.conn.Load(); conn != nil && full > 0 {
+		stats := conn.ConnectionStats()
+		from.came.full(full, stats.MinRTT, stats.SmoothedRTT, now)
+	}
+	return err
 }
 
 // deliverPacket takes a packet that came directly.

@@ -49,7 +49,8 @@ type peer struct {
 	flight  flight
 	heardAt atomic.Int64              // when something came last by the way that ours goes, as time since processStart: clocks are set
 	conn    atomic.Pointer[quic.Conn] // the latest, for its round trip
-	closing atomic.Int32              // connections that say goodbye
+	came    arrivals
+	closing atomic.Int32 // connections that say goodbye
 }
 
 func newPeer(full jid.JID) *peer {
@@ -65,11 +66,10 @@ func (p *peer) Network() string { return "xmpp" }
 func (p *peer) String() string { return p.full }
 
 // paced notes a packet, and tells whether it is one of many full ones.
-func (p *peer) paced(size int) bool {
+func (p *peer) paced(size int, now time.Time) bool {
 	if size < minPacketBytes {
 		return false
 	}
-	now := time.Now()
 	before := p.lastFull
 	p.lastFull = now
 	return now.Sub(before) < pacedWindow

@@ -1,0 +1,52 @@
+package transport
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxAckBytes is the size up to which a packet may be nothing but an acknowledgement.
+	maxAckBytes = 64
+	// farTrip is the least round trip by which a peer is far.
+	farTrip = 10 * time.Millisecond
+	// farPackets full packets within a round trip are much: fewer than what has eight acknowledgements.
+	farPackets = 6
+	// Acknowledgements to a far peer wait for this part of the round trip as it is now, and no longer than maxAckHold.
+	ackHoldPart = 4
+	maxAckHold  = 100 * time.Millisecond
+)
+
+// arrivals are the full packets that come from a peer in messages. They tell for how long acknowledgements to a far peer wait while it sends much. QUIC's slow start
+// (HyStart) ends when the round trip of the first eight acknowledgements of a round is longer than it was, which it always is where TCP, below, begins slowly itself;
+// then the window grows by a packet in a round, and never gets wide. With fewer acknowledgements than that it goes on up to the window of the other side.
+type arrivals struct {
+	holdEnd atomic.Int64 // until when acknowledgements wait, Unix nanoseconds
+	hold    atomic.Int64 // for how long
+
+	// What has come since when; for the goroutine that it comes by.
+	since   time.Time
+	packets int
+}
+
+// full notes full packets from a peer whose shortest round trip is so long, and so long on average lately.
+func (a *arrivals) full(packets int, trip, lately time.Duration, now time.Time) {
+	if trip < farTrip {
+		return
+	}
+	if now.Sub(a.since) > trip {
+		a.since, a.packets = now, 0
+	}
+	if a.packets += packets; a.packets >= farPackets {
+		a.hold.Store(int64(min(max(trip, lately)/ackHoldPart, maxAckHold)))
+		a.holdEnd.Store(now.Add(trip).UnixNano())
+	}
+}
+
+// ackDelay is for how long acknowledgements to the peer wait; 0 when they don't.
+func (a *arrivals) ackDelay(now time.Time) time.Duration {
+	if now.UnixNano() >= a.holdEnd.Load() {
+		return 0
+	}
+	return time.Duration(a.hold.Load())
+}
