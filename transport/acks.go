@@ -23,21 +23,26 @@ const (
 type arrivals struct {
 	holdEnd atomic.Int64 // until when acknowledgements wait, Unix nanoseconds
 	hold    atomic.Int64 // for how long
+	perTrip atomic.Int64 // bytes that came in the last round trip that is over; 0 from one who is near
 
 	// What has come since when; for the goroutine that it comes by.
-	since   time.Time
-	packets int
+	since          time.Time
+	packets, bytes int
 }
 
 // full notes full packets from a peer whose shortest round trip is so long, and so long on average lately.
-func (a *arrivals) full(packets int, trip, lately time.Duration, now time.Time) {
+func (a *arrivals) full(packets, bytes int, trip, lately time.Duration, now time.Time) {
 	if trip < farTrip {
+		a.perTrip.Store(0)
 		return
 	}
-	if now.Sub(a.since) > trip {
-		a.since, a.packets = now, 0
+	trip = min(trip, maxFarTrip)
+	if past := now.Sub(a.since); past > trip {
+		a.perTrip.Store(int64(float64(a.bytes) * float64(trip) / float64(past)))
+		a.since, a.packets, a.bytes = now, 0, 0
 	}
-	if a.packets += packets; a.packets >= farPackets {
+	a.packets, a.bytes = a.packets+packets, a.bytes+bytes
+	if a.packets >= farPackets {
 		a.hold.Store(int64(min(max(trip, lately)/ackHoldPart, maxAckHold)))
 		a.holdEnd.Store(now.Add(trip).UnixNano())
 	}

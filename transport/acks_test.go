@@ -52,7 +52,7 @@ func TestHeldAcks(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, o := testPeer("bob@example.org/r"), newOutbox()
 				o.link(true)
-				p.came.full(c.packets, c.trip, c.lately, time.Now())
+				p.came.full(c.packets, c.packets*maxPacketBytes, c.trip, c.lately, time.Now())
 				for i, size := range []int{30, 30, 30, c.last} {
 					packet := make([]byte, size)
 					packet[0] = byte(i + 1)
@@ -78,7 +78,7 @@ func TestHeldAcksKeepOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		far, other, o := testPeer("bob@example.org/r"), testPeer("carol@example.org/r"), newOutbox()
 		o.link(true)
-		far.came.full(farPackets, time.Second, time.Second, time.Now())
+		far.came.full(farPackets, 0, time.Second, time.Second, time.Now())
 		for i, size := range []int{maxAckBytes + 1, 30, 30} {
 			packet := make([]byte, size)
 			packet[0] = byte(i + 1)
@@ -107,7 +107,7 @@ func TestHeldAcksEnd(t *testing.T) {
 	const trip = 300 * time.Millisecond
 	var a arrivals
 	now := time.Now()
-	a.full(farPackets, trip, trip, now)
+	a.full(farPackets, 0, trip, trip, now)
 	if a.ackDelay(now.Add(trip-1)) == 0 || a.ackDelay(now.Add(trip)) != 0 {
 		t.Error("they wait until", a.holdEnd.Load()-now.UnixNano())
 	}

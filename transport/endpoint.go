@@ -50,7 +50,7 @@ type Endpoint struct {
 
 	services   services
 	proxies    proxies
-	directWide atomic.Int64 // connections with direct windows
+	directWide atomic.Int64 // connections with wide windows
 	links      linkLimit
 
 	handshakes handshakes
@@ -171,8 +171,8 @@ func (e *Endpoint) quicConfig(p *peer, window uint64) *quic.Config {
 		MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: e.cfg.uniStreams(),
 		EnableDatagrams: true, // for nudges
 	}
-	if e.cfg.Direct != nil && window == windowBytes {
-		config.MaxStreamReceiveWindow, config.MaxConnectionReceiveWindow = directWindowBytes, directConnWindowBytes // the connection's bounds the stream's
+	if window == windowBytes {
+		config.MaxStreamReceiveWindow, config.MaxConnectionReceiveWindow = e.wideWindow()
 		config.AllowConnectionWindowIncrease = e.widen(p)
 	}
 	return config

@@ -8,8 +8,9 @@ import (
 
 const (
 	// maxFlightBytes is what QUIC may want to have on its way on a connection. It is what comes of a peer's acknowledgements where the windows of SPEC.md, section 3, are all
-	// that it may send, twice over; one that has wider windows has servers buffer for it, for as long as it doesn't read.
-	maxFlightBytes = 2*connWindowBytes + windowBytes
+	// that it may send, twice over; one that has wider windows has servers buffer for it, for as long as it doesn't read. Those of a far peer hold for all: who is far is said
+	// by the other side, and anybody can answer late.
+	maxFlightBytes = 2*farConnWindowBytes + windowBytes
 	// flightCheck is how often that is looked at.
 	flightCheck = 250 * time.Millisecond
 

@@ -46,7 +46,7 @@ func newPacketConn(local net.Addr, out *outbox) *packetConn {
 
 // deliver takes the packets of a payload. What doesn't fit is dropped. It never blocks, and is called by one goroutine.
 func (c *packetConn) deliver(from *peer, payload []byte) error {
-	now, full := time.Now(), 0
+	now, full, bytes := time.Now(), 0, 0
 	if now.Sub(c.window) > bulkWindow {
 		c.window, c.windowCount = now, 0
 	} else if c.windowCount >= bulkPackets {
@@ -58,12 +58,12 @@ func (c *packetConn) deliver(from *peer, payload []byte) error {
 		}
 		c.windowCount++
 		if len(datagram) >= minPacketBytes {
-			full++
+			full, bytes = full+1, bytes+len(datagram)
 		}
 	})
 	if conn := from.conn.Load(); conn != nil && full > 0 {
 		stats := conn.ConnectionStats()
-		from.came.full(full, stats.MinRTT, stats.SmoothedRTT, now)
+		from.came.full(full, bytes, stats.MinRTT, stats.SmoothedRTT, now)
 	}
 	return err
 }

@@ -37,10 +37,6 @@ type Direct struct {
 const (
 	// directStream is the first byte of the stream that carries a direct link's messages.
 	directStream = 1
-
-	// The windows while there is a direct path, where no server has to keep what is on its way.
-	directWindowBytes     = 10 << 20
-	directConnWindowBytes = 16 << 20
 )
 
 const (
@@ -76,28 +72,6 @@ func (l linkLimit) take(ctx context.Context, key ed25519.PublicKey) (release fun
 		leaveAll()
 		leave()
 	}, nil
-}
-
-// maxDirectWide is how many connections may have these windows at once: what a peer sends is kept until we read it.
-const maxDirectWide = 8
-
-// widen tells whether a connection's window may grow: while there is a direct path, where no server has to keep what is on its way.
-func (e *Endpoint) widen(p *peer) func(*quic.Conn, uint64) bool {
-	wide := false
-	return func(c *quic.Conn, _ uint64) bool {
-		if !p.routes.up() {
-			return false
-		}
-		if !wide && e.directWide.Add(1) > maxDirectWide {
-			e.directWide.Add(-1)
-			return false
-		}
-		if !wide {
-			wide = true
-			context.AfterFunc(c.Context(), func() { e.directWide.Add(-1) })
-		}
-		return true
-	}
 }
 
 // routes are the direct ways to a peer: one for each connection that has one. Packets take any.
