@@ -48,6 +48,9 @@ func (a *arrivals) full(packets, bytes int, trip, lately time.Duration, now time
 	}
 }
 
+// far tells whether much has come from the peer, who is far.
+func (a *arrivals) far() bool { return a.holdEnd.Load() > 0 }
+
 // ackDelay is for how long acknowledgements to the peer wait; 0 when they don't.
 func (a *arrivals) ackDelay(now time.Time) time.Duration {
 	if now.UnixNano() >= a.holdEnd.Load() {

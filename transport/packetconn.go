@@ -22,7 +22,8 @@ type packetConn struct {
 	local    net.Addr
 	out      *outbox
 	received chan packet
-	buffers  sync.Pool // of *[maxPacketBytes]byte
+	buffers  sync.Pool     // of *[maxPacketBytes]byte
+	sent     chan struct{} // told of each packet that QUIC sends, if it has room
 	deadline deadline
 	done     chan struct{}
 	closing  sync.Once
@@ -38,7 +39,7 @@ type packet struct {
 }
 
 func newPacketConn(local net.Addr, out *outbox) *packetConn {
-	c := &packetConn{local: local, out: out, received: make(chan packet, maxReceivedPackets), done: make(chan struct{})}
+	c := &packetConn{local: local, out: out, received: make(chan packet, maxReceivedPackets), sent: make(chan struct{}, 1), done: make(chan struct{})}
 	c.buffers.New = func() any { return new([maxPacketBytes]byte) }
 	c.deadline.init()
 	return c
@@ -99,6 +100,9 @@ func (c *packetConn) take(from *peer, datagram []byte) bool {
 func (c *packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	select {
 	case p := <-c.received:
+		if from, ok := p.from.(*peer); ok {
+			c.awaitReader(from)
+		}
 		n := copy(b, p.data)
 		c.buffers.Put((*[maxPacketBytes]byte)(p.data[:maxPacketBytes]))
 		return n, p.from, nil
@@ -114,6 +118,10 @@ func (c *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	p := peerAt(to)
 	if p == nil {
 		return 0, net.InvalidAddrError(to.String())
+	}
+	select {
+	case c.sent <- struct{}{}:
+	default:
 	}
 	if p.routes.write(b) && p.closing.Load() == 0 || !p.mayFly(len(b)) {
 		return len(b), nil

@@ -50,6 +50,7 @@ type peer struct {
 	heardAt atomic.Int64              // when something came last by the way that ours goes, as time since processStart: clocks are set
 	conn    atomic.Pointer[quic.Conn] // the latest, for its round trip
 	came    arrivals
+	unread  unread
 	closing atomic.Int32 // connections that say goodbye
 }
 
