@@ -7,7 +7,7 @@ import (
 
 const (
 	// bulkPause is how soon after a padded record the next one is padded too, to stay aligned.
-	bulkPause = 10 * time.Millisecond
+	bulkPause = 500 * time.Millisecond
 	// padRate is from how many bytes of full records per second on padding is worth its bytes. What limits bytes lets through far less, and no write need tell: the
 	// systems on both sides take much into their buffers.
 	padRate = 256 << 10
@@ -23,7 +23,8 @@ type padder struct {
 	lastFull time.Time
 	since    time.Time // when the window began
 	bytes    int       // of full records in it
-	slow     bool      // by the last one
+	slow     bool      // by the last two
+	wasSlow  bool      // by the last one
 }
 
 // pad returns record, filled up if that is worth it.
@@ -48,11 +49,12 @@ func (p *padder) pad(record []byte, now time.Time) []byte {
 // count notes a full record.
 func (p *padder) count(n int, now time.Time) {
 	if now.Sub(p.lastFull) > padGap {
-		p.since, p.bytes, p.slow = now, 0, false
+		p.since, p.bytes, p.slow, p.wasSlow = now, 0, false, false
 	}
 	p.lastFull = now
 	if took := now.Sub(p.since); took >= padWindow {
-		p.slow = float64(p.bytes) < padRate*took.Seconds()
+		slow := float64(p.bytes) < padRate*took.Seconds() // or there was nothing to send
+		p.slow, p.wasSlow = slow && p.wasSlow, slow
 		p.since, p.bytes = now, 0
 	}
 	p.bytes += n

@@ -33,6 +33,16 @@ func TestPadding(t *testing.T) {
 		t.Errorf("a small record: %d bytes", n)
 	}
 	now = now.Add(2 * padGap)
+	send(time.Millisecond, time.Millisecond)
+	now = now.Add(padGap / 2) // with nothing to send
+	if n := send(time.Millisecond, padWindow/2); n != recordBytes {
+		t.Errorf("after a short pause: %d bytes of a record", n)
+	}
+	now = now.Add(250 * time.Millisecond)
+	if n := len(p.pad(make([]byte, 100, maxMessageBytes), now)); n != recordBytes {
+		t.Errorf("a small record a bit later: %d bytes", n)
+	}
+	now = now.Add(2 * padGap)
 	if n := send(time.Millisecond, time.Millisecond); n != recordBytes {
 		t.Errorf("the first record after a pause: %d bytes", n)
 	}
