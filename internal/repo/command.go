@@ -84,7 +84,8 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 		return nil, nil, err
 	}
 	fallback, limited := policy.Mode == ModeFallback, !policy.Refs.All()
-	shims, err := hooks.shims(own, fallback || limited)
+	told := policy.Told || findHook(own, postXMPPReceive) != ""
+	shims, err := hooks.shims(own, ourHooks(fallback || limited, told)...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -121,6 +122,13 @@ func (r *Repo) receiveSettings(ctx context.Context, sender Sender, policy Policy
 			settings = append(settings, "receive.advertisePushOptions=true")
 		}
 		environ = append(environ, envIntegrate+"="+policy.Integrate)
+	}
+	if told {
+		record, err := hooks.newRecord()
+		if err != nil {
+			return nil, nil, err
+		}
+		environ = append(environ, envRecord+"="+record)
 	}
 	return settings, environ, nil
 }

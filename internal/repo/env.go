@@ -25,6 +25,8 @@ const (
 	envIntegrate = "GIT_XMPP_INTEGRATE"
 	// envRefs is Policy.Refs; set only if they aren't all.
 	envRefs = "GIT_XMPP_REFS"
+	// envRecord is the file of a push's [Record].
+	envRecord = "GIT_XMPP_RECORD"
 )
 
 // Environ is the environment for git on the serving side: ours without any
@@ -43,7 +45,7 @@ func Environ() []string {
 func hookEnviron(environ []string) []string {
 	return without(environ, func(name string) bool {
 		switch name {
-		case envHooks, envIntegrate, envRefs, envLifeline, "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
+		case envHooks, envIntegrate, envRefs, envLifeline, envRecord, "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
 			"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL":
 			return true
 		}

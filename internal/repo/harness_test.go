@@ -76,7 +76,7 @@ func isolate(t *testing.T) string {
 		"GIT_COMMITTER_NAME": "Alice", "GIT_COMMITTER_EMAIL": "alice@example.com",
 		"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000",
 		"TOY_UUID": aliceUUID, "TOY_LABEL": "alice", "TOY_DATA": filepath.Join(dir, "data"),
-		"TOY_MODE": "", "TOY_INTEGRATE": "", "TOY_PID_FILE": "", "TOY_PLAIN": "", "TOY_VERSION": "", "TOY_MERGES": "", "TOY_REFS": "",
+		"TOY_MODE": "", "TOY_INTEGRATE": "", "TOY_PID_FILE": "", "TOY_PLAIN": "", "TOY_VERSION": "", "TOY_MERGES": "", "TOY_REFS": "", "TOY_TOLD": "",
 		"GORACE": "atexit_sleep_ms=0", // hooks and helpers are this binary
 	} {
 		t.Setenv(key, value)

@@ -45,17 +45,20 @@ func RunHook(ctx context.Context, name string, args []string, stdin io.Reader, s
 		}
 		return 0
 	}
-	path := findHook(os.Getenv(envHooks), name)
-	if path == "" {
+	path, record := findHook(os.Getenv(envHooks), name), os.Getenv(envRecord)
+	if path == "" && (name != postReceive || record == "") {
 		return 0 // gone since the push began: git runs no hook then
 	}
-	if integrate := os.Getenv(envIntegrate); name == postReceive && integrate != "" {
+	if integrate := os.Getenv(envIntegrate); name == postReceive && (integrate != "" || record != "") {
 		input, err := toldAfter(ctx, integrate, stdin)
 		if err != nil {
 			fmt.Fprintf(stderr, "git-remote-xmpp: %v\n", err)
 			return 1
 		}
-		if input == "" {
+		if err := writeRecord(record, input); err != nil {
+			fmt.Fprintf(stderr, "git-remote-xmpp: this push isn't told: %v\n", err)
+		}
+		if input == "" || path == "" {
 			return 0 // nothing has changed: git runs no hook then
 		}
 		stdin = strings.NewReader(input)

@@ -187,18 +187,18 @@ func TestShimsAreMadeOnceAndWhole(t *testing.T) {
 	} {
 		writeFile(t, filepath.Join(own, name), "#!/bin/sh\n", mode)
 	}
-	first, err := HooksDir(data).shims(own, true)
+	first, err := HooksDir(data).shims(own, procReceive)
 	if err != nil {
 		t.Fatal(err)
 	}
-	direct, err := HooksDir(data).shims(own, false)
+	direct, err := HooksDir(data).shims(own)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(first, "update")); err != nil { // somebody cleans up
 		t.Fatal(err)
 	}
-	again, err := HooksDir(data).shims(own, true)
+	again, err := HooksDir(data).shims(own, procReceive)
 	if err != nil || again != first {
 		t.Fatalf("%s, %v; was %s", again, err, first)
 	}

@@ -49,6 +49,8 @@ type Policy struct {
 	SenderMerges bool
 	// Refs are those that the sender may change: branches, with the fallback refs for them, and others. Empty: all.
 	Refs refname.Patterns
+	// Told says that somebody wants to know what the push has changed: see [Record].
+	Told bool
 }
 
 func (p Policy) withDefaults() (Policy, error) {

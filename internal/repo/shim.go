@@ -64,10 +64,21 @@ func findHook(dir, name string) string {
 	return ""
 }
 
+// ourHooks are the hooks that we need in a push: to take it in, and to note what it has changed.
+func ourHooks(receives, told bool) (names []string) {
+	if receives {
+		names = append(names, procReceive)
+	}
+	if told {
+		names = append(names, postReceive)
+	}
+	return names
+}
+
 // shims returns a folder in which this executable stands under the name of
-// every hook that the folder own has, and of proc-receive if that is ours.
+// every hook that the folder own has, and of those that are ours.
 // Only hooks that exist, for git runs some of them several times in a push.
-func (h HooksDir) shims(own string, ours bool) (string, error) {
+func (h HooksDir) shims(own string, ours ...string) (string, error) {
 	if h == "" {
 		return "", errors.New("no folder for hooks given")
 	}
@@ -75,11 +86,9 @@ func (h HooksDir) shims(own string, ours bool) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hooks: %w", err)
 	}
-	if ours && !slices.Contains(names, procReceive) {
-		names = append(names, procReceive)
-		slices.Sort(names)
-	}
-	return h.folder(names)
+	names = append(names, ours...)
+	slices.Sort(names)
+	return h.folder(slices.Compact(names))
 }
 
 // helperName is what git calls the helper for our URLs.
@@ -93,13 +102,16 @@ func (h HooksDir) helper() (string, error) {
 	return h.folder([]string{helperName})
 }
 
+// base is where all of these folders are.
+func (h HooksDir) base() (string, error) { return filepath.Abs(filepath.Join(string(h), "hooks")) }
+
 // folder returns a folder in which this executable stands under these names.
 func (h HooksDir) folder(names []string) (string, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("hooks: %w", err)
 	}
-	base, err := filepath.Abs(filepath.Join(string(h), "hooks"))
+	base, err := h.base()
 	if err != nil {
 		return "", fmt.Errorf("hooks: %w", err)
 	}

@@ -43,7 +43,8 @@ func toyHelper(path string) error {
 	if err != nil {
 		return err
 	}
-	policy := Policy{os.Getenv("TOY_MODE"), os.Getenv("TOY_INTEGRATE"), os.Getenv("TOY_MERGES") != "", refs}
+	told := os.Getenv("TOY_TOLD")
+	policy := Policy{os.Getenv("TOY_MODE"), os.Getenv("TOY_INTEGRATE"), os.Getenv("TOY_MERGES") != "", refs, told != ""}
 	sender := Sender{testJID, os.Getenv("TOY_UUID"), testKey, os.Getenv("TOY_LABEL")}
 	version, err := strconv.Atoi(cmp.Or(os.Getenv("TOY_VERSION"), "2"))
 	if err != nil {
@@ -53,7 +54,25 @@ func toyHelper(path string) error {
 	if err != nil {
 		return err
 	}
-	return toyCopy(ctx, cmd, local, stdin, service == string(ReceivePack) && policy.Mode != ModeDirect && os.Getenv("TOY_PLAIN") == "")
+	record := RecordOf(cmd)
+	defer record.Remove()
+	err = toyCopy(ctx, cmd, local, stdin, service == string(ReceivePack) && policy.Mode != ModeDirect && os.Getenv("TOY_PLAIN") == "")
+	if err == nil && !record.Empty() {
+		err = toyTell(ctx, remote, sender, record, told)
+	}
+	return err
+}
+
+// toyTell does what follows a push that has changed something: the hook, and a file with what is told.
+func toyTell(ctx context.Context, remote *Repo, sender Sender, record Record, file string) error {
+	if err := remote.PostReceive(ctx, sender, record, os.Stderr); err != nil || file == "" {
+		return err
+	}
+	changes, more, err := remote.Changes(ctx, record, 2)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, fmt.Appendf(nil, "%+v %d", changes, more), 0o600)
 }
 
 // toyHandshake answers git's commands up to `connect`.
