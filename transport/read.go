@@ -41,8 +41,11 @@ func (s *session) readMessage(l *link, start xmlStart, buf *payloadBuffer) error
 		return err
 	case m.other.Name.Local != "":
 		s.noteOther(m)
-	case m.kind == "error":
+	case m.kind == string(stanza.MessageTypeError):
+		s.heardOf(m.from, reply{kind: m.kind, err: m.err})
 		s.handler.undelivered(m.from, m.err)
+	case m.kind == string(stanza.MessageTypeGroupchat):
+		s.heardOf(m.from, reply{kind: m.kind})
 	case m.kind == string(stanza.MessageTypeHeadline):
 		for _, payload := range m.payloads {
 			s.handler.packets(m.from, payload)
@@ -68,6 +71,9 @@ func (s *session) readPresence(l *link, start xmlStart) error {
 	var p presence
 	if err := l.decode(&p, start); err != nil {
 		return err
+	}
+	if p.Type == string(stanza.PresenceTypeError) || p.isOwn() {
+		s.heardOf(p.From, reply{presence: true, kind: p.Type, err: p.Error})
 	}
 	if from, err := jid.Parse(p.From); err == nil && (p.Type == "" || p.Type == "unavailable") {
 		s.handler.presence(from, p.Type == "")

@@ -62,6 +62,8 @@ type session struct {
 	copies   atomic.Int64           // messages that came and are copies of others
 	archived atomic.Pointer[string] // the id of the last one that came out of the archive
 
+	hearings hearings // of those that we say something to
+
 	mu     sync.Mutex
 	lastID uint64
 	asked  map[string]*question // IQs that wait for an answer

@@ -245,6 +245,21 @@ type presence struct {
 	XMLName xml.Name `xml:"jabber:client presence"`
 	Type    string   `xml:"type,attr"`
 	From    string   `xml:"from,attr"`
+
+	Error  *stanzaError `xml:"jabber:client error"`
+	Status []struct {
+		Code string `xml:"code,attr"`
+	} `xml:"http://jabber.org/protocol/muc#user x>status"`
+}
+
+// isOwn tells whether it is our own presence in a room.
+func (p *presence) isOwn() bool {
+	for _, s := range p.Status {
+		if s.Code == selfPresence {
+			return true
+		}
+	}
+	return false
 }
 
 // stanzaError is the error of a stanza (RFC 6120, 8.3).

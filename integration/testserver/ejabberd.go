@@ -43,6 +43,7 @@ modules:
   mod_ping: {}
   mod_privacy: {}
 {{with .ProxyPort}}  mod_proxy65: {access: all, ip: {{printf "%q" $.Host}}, hostname: {{printf "%q" $.Host}}, port: {{.}}}
+{{end}}{{if .Rooms}}  mod_muc: {host: {{printf "rooms.%s" .Domain | printf "%q"}}}
 {{end}}  mod_roster: {}
   mod_stream_mgmt: {}
 `))
@@ -77,7 +78,7 @@ func (ejabberdRecipe) configure(s *Server, ports []int) error {
 	err := ejabberdConfig.Execute(&text, map[string]any{
 		"Domain": s.Domain, "PEM": s.pair.bothFile, "CA": s.pair.caFile, "ServerPort": port, "Host": s.opts.host(), "Port": ports[0], "DirectPort": ports[1],
 		"MaxStanzaBytes": s.opts.MaxStanzaBytes, "BytesPerSecond": rate, "BurstBytes": s.opts.BurstBytes, "Shaper": shaper, "Disable": s.opts.DisableMechanisms, "Archive": s.opts.Archive,
-		"ProxyPort": proxyPort, "Extra": s.opts.Extra,
+		"ProxyPort": proxyPort, "Extra": s.opts.Extra, "Rooms": s.opts.Rooms,
 	})
 	if err != nil {
 		return err

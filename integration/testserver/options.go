@@ -59,6 +59,8 @@ type Options struct {
 	TURNOver string
 	// Proxy offers SOCKS5 bytestreams through the server (XEP-0065).
 	Proxy bool
+	// Rooms offers rooms (XEP-0045) at rooms.<Domain>, which anybody makes by entering them.
+	Rooms bool
 	// SASL2 offers logins by SASL2 (XEP-0388) with Bind 2 and tokens (XEP-0386, XEP-0484). Only Prosody does that here, with [ProsodyModules].
 	SASL2 bool
 	// RotateTokens gives a new token at each login by one, rather than once a day.

@@ -67,6 +67,10 @@ VirtualHost {{printf "%q" .Domain}}
 Component {{printf "proxy.%s" .Domain | printf "%q"}} "proxy65"
 	proxy65_address = {{printf "%q" .Host}}
 {{end -}}
+{{if .Rooms -}}
+Component {{printf "rooms.%s" .Domain | printf "%q"}} "muc"
+	muc_room_locking = false
+{{end -}}
 `))
 
 // prosodyModules are modules of Prosody's that only tests need.
@@ -106,7 +110,7 @@ func (prosodyRecipe) configure(s *Server, ports []int) error {
 		"Domain": s.Domain, "Names": names, "ServerPort": serverPort, "HostilePercent": s.opts.HostilePercent,
 		"StrictBytes": s.opts.StrictBytes, "Beyond": s.opts.Beyond, "Archive": s.opts.Archive, "CopyAll": s.opts.CopyAll,
 		"TURN": s.opts.TURN, "TURNOver": s.opts.TURNOver, "ProxyPort": proxyPort, "SASL2": s.opts.SASL2, "RotateTokens": s.opts.RotateTokens,
-		"Extra": s.opts.Extra,
+		"Extra": s.opts.Extra, "Rooms": s.opts.Rooms,
 	})
 	if err != nil {
 		return err

@@ -16,12 +16,12 @@ func TestTwoAccountsExchangeAMessage(t *testing.T) {
 		begin := time.Now()
 		s := startServer(ctx, t, name, Options{})
 		t.Logf("%s with %d accounts was up after %v", name, len(s.Accounts), time.Since(begin))
-		alice := login(ctx, t, s, "alice", false)
-		bob := login(ctx, t, s, "bob", true)
+		alice := Login(ctx, t, s, "alice", false)
+		bob := Login(ctx, t, s, "bob", true)
 		if err := alice.sendBody(ctx, bob.LocalAddr(), overLimit); err != nil {
 			t.Fatal(err)
 		}
-		if got := bob.receive(ctx, t); got != strings.Repeat("x", overLimit) {
+		if got := bob.Receive(ctx, t).Body; got != strings.Repeat("x", overLimit) {
 			t.Fatalf("bob got %d bytes: %.100q", len(got), got)
 		}
 	})
@@ -31,7 +31,7 @@ func TestAccountsAndDomainAreTheCallers(t *testing.T) {
 	eachServer(t, func(t *testing.T, name string) {
 		ctx := testContext(t)
 		s := startServer(ctx, t, name, Options{Domain: "a.test", Accounts: map[string]string{"dora": `p"w'\ <>&é`}})
-		if got, want := login(ctx, t, s, "dora", true).LocalAddr().Bare().String(), "dora@a.test"; got != want {
+		if got, want := Login(ctx, t, s, "dora", true).LocalAddr().Bare().String(), "dora@a.test"; got != want {
 			t.Fatalf("logged in as %s, want %s", got, want)
 		}
 	})
@@ -51,7 +51,7 @@ func TestRestartKeepsPortsAndAccounts(t *testing.T) {
 		if s.Addr != addr {
 			t.Fatalf("address is %s, was %s", s.Addr, addr)
 		}
-		login(ctx, t, s, "carol", false)
+		Login(ctx, t, s, "carol", false)
 	})
 }
 
@@ -87,12 +87,12 @@ func TestStanzaLimit(t *testing.T) {
 	eachServer(t, func(t *testing.T, name string) {
 		ctx := testContext(t)
 		s := startServer(ctx, t, name, Options{MaxStanzaBytes: 8192})
-		alice := login(ctx, t, s, "alice", false)
-		bob := login(ctx, t, s, "bob", false)
+		alice := Login(ctx, t, s, "alice", false)
+		bob := Login(ctx, t, s, "bob", false)
 		if err := alice.sendBody(ctx, bob.LocalAddr(), 7900); err != nil {
 			t.Fatal(err)
 		}
-		if got := len(bob.receive(ctx, t)); got != 7900 {
+		if got := len(bob.Receive(ctx, t).Body); got != 7900 {
 			t.Fatalf("bob got %d bytes, want 7900", got)
 		}
 		// The refusal may come before all is sent: an error here is no failure.
@@ -106,7 +106,7 @@ func TestStanzaLimit(t *testing.T) {
 		if err := bob.sendBody(ctx, bob.LocalAddr(), 1); err != nil {
 			t.Fatal(err)
 		}
-		if got := bob.receive(ctx, t); got != "x" {
+		if got := bob.Receive(ctx, t).Body; got != "x" {
 			t.Fatalf("a stanza over the limit arrived: %d bytes", len(got))
 		}
 	})
@@ -119,14 +119,14 @@ func TestRateLimit(t *testing.T) {
 	eachServer(t, func(t *testing.T, name string) {
 		ctx := testContext(t)
 		s := startServer(ctx, t, name, Options{BytesPerSecond: perSecond, BurstBytes: burst})
-		alice := login(ctx, t, s, "alice", false)
-		bob := login(ctx, t, s, "bob", false)
+		alice := Login(ctx, t, s, "alice", false)
+		bob := Login(ctx, t, s, "bob", false)
 		begin := time.Now()
 		for range count {
 			if err := alice.sendBody(ctx, bob.LocalAddr(), size); err != nil {
 				t.Fatal(err)
 			}
-			bob.receive(ctx, t)
+			bob.Receive(ctx, t)
 		}
 		const least = time.Duration(count*size-2*burst) * time.Second / perSecond
 		if took := time.Since(begin); took < least/2 {
@@ -161,7 +161,7 @@ func TestTakenPortIsTriedElsewhere(t *testing.T) {
 		if calls != 2 {
 			t.Errorf("chose ports %d times, want 2", calls)
 		}
-		login(ctx, t, s, "alice", true)
+		Login(ctx, t, s, "alice", true)
 	})
 }
 

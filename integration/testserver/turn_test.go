@@ -35,7 +35,7 @@ func TestOfferedServices(t *testing.T) {
 	ctx := testContext(t)
 	turn := NewTURN(t, Place{})
 	s := startServer(ctx, t, Prosody, Options{TURN: turn, Proxy: true})
-	alice := login(ctx, t, s, "alice", false)
+	alice := Login(ctx, t, s, "alice", false)
 	ask := func(to string, question xml.Name, answer any) {
 		t.Helper()
 		payload := xmlstream.Wrap(nil, xml.StartElement{Name: question})
