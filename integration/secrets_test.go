@@ -24,7 +24,7 @@ func TestSecretsNowhere(t *testing.T) {
 	served := bob.newRepo("proj")
 	bob.git(served, "config", "xmpp.sync", "true")
 	bob.git(served, "config", "receive.procReceiveRefs", "refs/for")
-	for _, name := range []string{"pre-receive", "update", "proc-receive", "post-receive", "post-update", "reference-transaction", "pre-push", "post-xmpp-sync"} {
+	for _, name := range []string{"pre-receive", "update", "proc-receive", "post-receive", "post-update", "reference-transaction", "pre-push", "post-xmpp-sync", "post-xmpp-receive"} {
 		w.hook(t, served, name)
 	}
 	w.watch(t)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/notify"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/internal/serve"
 	"github.com/gofrs/flock"
@@ -69,6 +70,10 @@ func (s *setup) serve(ctx context.Context, presence string, catalog *serve.Catal
 		return err
 	}
 	defer unlock()
+	hooks := repo.HooksDir(s.dirs.Data)
+	if err := hooks.Tidy(); err != nil {
+		s.log.Warn("what was left behind stays", "err", err)
+	}
 	cfg, err := s.transportConfig(ctx, s.identity.Resource)
 	if err != nil {
 		return err
@@ -76,7 +81,7 @@ func (s *setup) serve(ctx context.Context, presence string, catalog *serve.Catal
 	cfg.Serve, cfg.Status = true, presence
 	cfg.Admit, cfg.AdmitKnock = serve.Admit(s.store, s.log), serve.AdmitKnock(s.store)
 	server := &serve.Server{
-		Store: s.store, Catalog: catalog, Hooks: repo.HooksDir(s.dirs.Data),
+		Store: s.store, Catalog: catalog, Hooks: hooks,
 		Resource: s.identity.Resource, Software: software(), Timeout: s.settings.Timeout, Log: s.log,
 		Pushes: s.settings.MaxPushes, Fetches: s.settings.MaxFetches,
 	}
@@ -86,6 +91,9 @@ func (s *setup) serve(ctx context.Context, presence string, catalog *serve.Catal
 		return err
 	}
 	defer server.Endpoint.Close()
+	notifier := notify.New(server.Endpoint.Say, s.log)
+	defer notifier.Close()
+	server.Notify = notifier.Tell
 	pool := s.pool(server.Endpoint)
 	defer pool.Close()
 	stopAgent := s.startAgent(ctx, server, pool)

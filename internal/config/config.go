@@ -95,6 +95,7 @@ type Settings struct {
 	Agent           Use           // xmpp.agent
 	Sync            bool          // xmpp.sync
 	Export          bool          // xmpp.export
+	Notify          jid.JID       // xmpp.notify, bare; the zero JID if nobody is told of pushes
 	UUID            string        // xmpp.uuid, lower case; empty if the repository has none yet
 	ProtocolVersion int           // protocol.version: 0, 1 or 2
 	Trace           Trace         // GIT_XMPP_TRACE

@@ -79,7 +79,7 @@ func TestEverySettingOfGitConfig(t *testing.T) {
 	for key, value := range map[string]string{
 		"xmpp.account": "Bob@Example.org", "xmpp.server": "tls://[::1]:5223", "xmpp.sslCAInfo": "~/ca.pem",
 		"xmpp.timeout": "7", "xmpp.pushMode": "direct", "xmpp.integrate": "merge", "xmpp.directPath": "relay",
-		"xmpp.agent": "never", "xmpp.sync": "yes", "xmpp.export": "1",
+		"xmpp.agent": "never", "xmpp.sync": "yes", "xmpp.export": "1", "xmpp.notify": "Room@muc.Example.org",
 		"xmpp.uuid": "123E4567-e89b-12d3-a456-426614174000", "protocol.version": "1", "xmpp.unknown": "x",
 		"xmpp.some.thing": "x",
 	} {
@@ -91,6 +91,9 @@ func TestEverySettingOfGitConfig(t *testing.T) {
 	}
 	if s.Server != (ServerAddr{HostPort: "[::1]:5223", DirectTLS: true}) {
 		t.Errorf("server %+v", s.Server)
+	}
+	if s.Notify.String() != "room@muc.example.org" {
+		t.Errorf("notify %v", s.Notify)
 	}
 	if s.CAFile != filepath.Join(h.dir, "ca.pem") {
 		t.Errorf("CA file %q", s.CAFile)
@@ -190,6 +193,8 @@ func TestBadValues(t *testing.T) {
 		{"xmpp.agent", "always", "one of: auto, never"},
 		{"xmpp.sync", "perhaps", "true or false"},
 		{"xmpp.export", "perhaps", "true or false"},
+		{"xmpp.notify", "muc.example.org", "the address of a room or a person"},
+		{"xmpp.notify", "room@muc.example.org/nick", "the address of a room or a person"},
 		{"xmpp.uuid", id, "a UUID"},
 		{"xmpp.uuid", "{123e4567-e89b-12d3-a456-426614174000}", "a UUID"},
 		{"protocol.version", "3", "one of: 0, 1, 2"},

@@ -44,6 +44,7 @@ func knownSettings() []setting {
 		}},
 		{"xmpp.sync", "", "true or false", func(s *Settings, v string) bool { return setBool(&s.Sync, v) }},
 		{"xmpp.export", "", "true or false", func(s *Settings, v string) bool { return setBool(&s.Export, v) }},
+		{"xmpp.notify", "", "the address of a room or a person, such as room@muc.example.org", setNotify},
 		{"xmpp.uuid", "", "a UUID such as 123e4567-e89b-12d3-a456-426614174000", setUUID},
 		{"protocol.version", "", "one of: 0, 1, 2", setProtocolVersion},
 		{"", "GIT_XMPP_TRACE", "0, 1 (standard error) or the absolute path of a file", setTrace},
@@ -79,6 +80,12 @@ func setBool(to *bool, v string) bool {
 func setAccount(s *Settings, v string) bool {
 	account, err := parseAccount(v)
 	s.Account = account
+	return err == nil
+}
+
+func setNotify(s *Settings, v string) bool {
+	to, err := parseAccount(v)
+	s.Notify = to
 	return err == nil
 }
 

@@ -111,6 +111,13 @@ var rules = []rule{
 		why:     "it asks those who do the work otherwise, and changes nothing",
 	},
 	{
+		pkg:     "./internal/notify",
+		uses:    []string{},
+		imports: []string{"os/...", "net/...", "syscall"},
+		reaches: []string{"github.com/...", "gosrc.io/..."},
+		why:     "it says in words what it was told: whoever knows git tells it, whoever knows XMPP sends it",
+	},
+	{
 		pkg:     "./internal/refname",
 		imports: []string{"os/...", "net/...", "syscall"},
 		reaches: []string{"github.com/...", "gosrc.io/...", "mellium.im/..."},

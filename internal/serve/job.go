@@ -28,6 +28,7 @@ type job struct {
 	policy  repo.Policy
 	timeout time.Duration
 	turn    *turn // while it runs
+	record  repo.Record
 	pace    pace
 
 	writing sync.Mutex  // standard output and error share the stream
@@ -55,6 +56,7 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 	began := time.Now()
 	j.receiving()
 	defer j.ended()
+	defer func() { j.server.tell(told{j.entry, j.sender, j.record, log}) }() // also if the peer is gone: what has changed has changed
 	status, err := j.work(ctx, cancel, reader, log)
 	gone() // the stream's context ends, too, when we end our side
 	switch {
@@ -124,6 +126,7 @@ func (j *job) git(ctx context.Context, cancel context.CancelCauseFunc, reader *p
 	if err != nil {
 		return 0, err
 	}
+	j.record = repo.RecordOf(cmd)
 	accepted, err := j.acceptWithOutput()
 	if err != nil {
 		return 0, err

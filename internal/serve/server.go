@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"git-remote-xmpp/internal/notify"
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/internal/slots"
@@ -50,6 +51,9 @@ type Server struct {
 	// Sync keeps repositories in step; nil: nothing does.
 	Sync *syncer.Syncer
 
+	// Notify is told of pushes to repositories with xmpp.notify, and whom to tell; it must not block. nil: nobody is told.
+	Notify func(to jid.JID, p notify.Push)
+
 	prepare   sync.Once // turns and answering
 	turns     *turns
 	answering *slots.Slots[peers.Key] // of initiations
@@ -58,6 +62,7 @@ type Server struct {
 	conns     shares[peers.Key]       // of all connections
 	strangers shares[string]          // of those whose keys aren't known, by account
 	streams   shares[peers.Key]       // of all streams on which services are asked for
+	tellers   tellers                 // of pushes that were taken in
 }
 
 // Admit tells whether packets from a bare JID are read: those of known peers.
@@ -83,6 +88,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var conns sync.WaitGroup
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
+	told := s.tellers.begin(running)
 	var err error
 	for {
 		conn, acceptErr := s.Endpoint.Accept(ctx)
@@ -104,6 +110,7 @@ func (s *Server) Run(ctx context.Context) error {
 	grace := time.AfterFunc(finishGrace, func() { cancel(protocol.CodeShutdown) })
 	defer grace.Stop()
 	conns.Wait()
+	told()
 	if ctx.Err() != nil {
 		return nil
 	}

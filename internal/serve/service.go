@@ -112,7 +112,7 @@ func (v *service) authorise(ctx context.Context, open *protocol.Open) (*job, err
 	return &job{
 		service: v, open: open, entry: entry, timeout: v.server.Timeout,
 		sender: repo.Sender{JID: v.client.conn.Peer().Bare().String(), UUID: open.Client, Key: key.String(), Label: label},
-		policy: repo.Policy{Mode: string(entry.Settings.PushMode), Integrate: string(entry.Settings.Integrate), SenderMerges: merges, Refs: right.Refs},
+		policy: repo.Policy{Mode: string(entry.Settings.PushMode), Integrate: string(entry.Settings.Integrate), SenderMerges: merges, Refs: right.Refs, Told: v.server.Notify != nil && entry.Settings.Notify.Domainpart() != ""},
 	}, nil
 }
 

@@ -1,10 +1,8 @@
 package syncer
 
 import (
-	"bytes"
 	"context"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"git-remote-xmpp/internal/config"
@@ -81,13 +79,13 @@ func (s *Syncer) integrate(ctx context.Context, r *repository, tips []repo.Tip) 
 		if right.Access < peers.Write { // not any more
 			continue
 		}
-		var said bytes.Buffer
+		var said repo.Said
 		policy := repo.Policy{Mode: string(settings.PushMode), Integrate: string(settings.Integrate), SenderMerges: merges && (!first || r.UUID > client), Refs: right.Refs}
-		if err := r.Repo.Integrate(ctx, sender, policy, &limited{&said, hookOutputLimit}); err != nil {
+		if err := r.Repo.Integrate(ctx, sender, policy, &said); err != nil {
 			s.cfg.Log.Warn("fallback refs not brought in", "repository", r.Name, "client", client, "err", err)
 		}
-		for line := range strings.Lines(said.String()) {
-			s.cfg.Log.Debug("integrate", "repository", r.Name, "client", client, "said", strings.TrimSpace(line))
+		for line := range said.Lines() {
+			s.cfg.Log.Debug("integrate", "repository", r.Name, "client", client, "said", line)
 		}
 	}
 }

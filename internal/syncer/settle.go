@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -10,9 +9,6 @@ import (
 
 	"git-remote-xmpp/internal/repo"
 )
-
-// hookOutputLimit is how much of what hooks say goes to the log.
-const hookOutputLimit = 16 << 10
 
 // promised notes whether the other side is about to push. s.mu is held.
 func (l *link) promised(push bool) {
@@ -115,12 +111,12 @@ func (s *Syncer) compare(ctx context.Context, r *repository, remote string) {
 		s.startLocked(l)
 	}
 	s.mu.Unlock()
-	var said bytes.Buffer
-	if err := r.Repo.PostSync(ctx, remote, left, &limited{&said, hookOutputLimit}); err != nil {
+	var said repo.Said
+	if err := r.Repo.PostSync(ctx, remote, left, &said); err != nil {
 		log.Warn("post-xmpp-sync failed", "err", err)
 	}
-	for line := range strings.Lines(said.String()) {
-		log.Info("post-xmpp-sync", "said", strings.TrimSpace(line))
+	for line := range said.Lines() {
+		log.Info("post-xmpp-sync", "said", line)
 	}
 }
 
@@ -135,17 +131,4 @@ func (s *Syncer) bringIn(ctx context.Context, r *repository) ([]repo.Fallback, e
 	}
 	s.integrate(ctx, r, tips)
 	return r.Repo.Unmerged(ctx)
-}
-
-// limited is a buffer of which the end is missing if too much is written.
-type limited struct {
-	*bytes.Buffer
-	room int
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	n := min(len(p), l.room)
-	l.room -= n
-	_, _ = l.Buffer.Write(p[:n]) // never fails
-	return len(p), nil
 }
