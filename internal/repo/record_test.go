@@ -13,8 +13,11 @@ func (w *world) told(args ...string) (changes, hook string) {
 	w.t.Helper()
 	file, seen := filepath.Join(w.t.TempDir(), "told"), filepath.Join(w.t.TempDir(), "seen")
 	w.t.Setenv("TOY_TOLD", file)
-	w.hook(postXMPPReceive, `{ pwd; echo "$GIT_XMPP_PEER_LABEL $GIT_XMPP_PEER_JID $GIT_XMPP_PEER_UUID"; env | grep -e GIT_XMPP_RECORD -e GIT_XMPP_HOOKS; cat; } >`+seen)
-	w.push(args...)
+	w.hook(postXMPPReceive, `{ pwd; echo "$GIT_XMPP_PEER_LABEL $GIT_XMPP_PEER_JID $GIT_XMPP_PEER_UUID"; env | grep GIT_XMPP_RECORD; cat; } >`+seen)
+	w.hook(postReceive, "env | grep GIT_XMPP_RECORD")
+	if said, _ := w.push(args...); strings.Contains(said, envRecord) {
+		w.t.Errorf("the hook post-receive is shown ours: %s", said)
+	}
 	return contentOf(w.t, file), contentOf(w.t, seen)
 }
 
