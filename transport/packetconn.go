@@ -27,6 +27,7 @@ type packetConn struct {
 	deadline deadline
 	done     chan struct{}
 	closing  sync.Once
+	traffic  traffic
 
 	// How many packets came since when; for deliver alone.
 	window      time.Time
@@ -58,6 +59,7 @@ func (c *packetConn) deliver(from *peer, payload []byte) error {
 			return
 		}
 		c.windowCount++
+		c.traffic.inBandReceived.Add(uint64(len(datagram)))
 		if len(datagram) >= minPacketBytes {
 			full, bytes = full+1, bytes+len(datagram)
 		}
@@ -77,7 +79,9 @@ func (c *packetConn) deliverPacket(from *peer, datagram []byte) {
 	if !from.routes.up() { // the peer's acknowledgements go directly while our packets don't
 		from.arrived()
 	}
-	c.take(from, datagram)
+	if c.take(from, datagram) {
+		c.traffic.directReceived.Add(uint64(len(datagram)))
+	}
 }
 
 // take takes a packet, or drops it if it is too large or too many wait. It is false then.
@@ -123,12 +127,17 @@ func (c *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	case c.sent <- struct{}{}:
 	default:
 	}
-	if p.routes.write(b) && p.closing.Load() == 0 || !p.mayFly(len(b)) {
+	direct := p.routes.write(b)
+	if direct {
+		c.traffic.directSent.Add(uint64(len(b)))
+	}
+	if direct && p.closing.Load() == 0 || !p.mayFly(len(b)) {
 		return len(b), nil
 	}
 	if err := c.out.packet(p, b); err != nil {
 		return 0, err
 	}
+	c.traffic.inBandSent.Add(uint64(len(b)))
 	if now := time.Now(); len(b) < minPacketBytes { // which nobody needs to wait for
 		p.limit.pay(len(b), now)
 	} else {

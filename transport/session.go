@@ -61,6 +61,7 @@ type session struct {
 
 	copies   atomic.Int64           // messages that came and are copies of others
 	archived atomic.Pointer[string] // the id of the last one that came out of the archive
+	reconnects atomic.Uint64 // logins after the first
 
 	hearings hearings // of those that we say something to
 
@@ -143,6 +144,7 @@ func (s *session) supervise(ctx context.Context, l *link) error {
 			return err
 		}
 		s.self.Store(&l.self)
+		s.reconnects.Add(1)
 		s.out.link(true)
 	}
 }

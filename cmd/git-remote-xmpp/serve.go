@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"sync"
 
+	"git-remote-xmpp/internal/client"
 	"git-remote-xmpp/internal/config"
+	"git-remote-xmpp/internal/metrics"
 	"git-remote-xmpp/internal/notify"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/internal/serve"
@@ -21,6 +23,7 @@ type serveFlags struct {
 	basePath  string
 	exportAll bool
 	name      string
+	metrics   string
 }
 
 func serveCommand(ctx context.Context, std stdio, args []string) error {
@@ -28,6 +31,7 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	paths, err := parseFlags("serve", std, args, func(flags *pflag.FlagSet) {
 		flags.StringVar(&f.basePath, "base-path", "", "serve the repositories under this folder, by their relative paths")
 		flags.BoolVar(&f.exportAll, "export-all", false, "with --base-path: every repository, not only those with xmpp.export=true")
+		flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus at this loopback address, such as 127.0.0.1:9469")
 		flags.StringVar(&f.name, "name", "", "name to serve the repository under")
 	})
 	if err != nil {
@@ -51,20 +55,32 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	if !s.settings.Trace.Enabled {
 		s.log = slog.New(slog.NewTextHandler(std.err, nil))
 	}
-	return s.serve(ctx, "serving git repositories", catalog, func(ctx context.Context, server *serve.Server) error {
+	measure, stopMeasuring, err := s.metrics(ctx, f.metrics)
+	if err != nil {
+		return err
+	}
+	defer stopMeasuring()
+	return s.serve(ctx, "serving git repositories", catalog, func(ctx context.Context, server *serving) error {
 		if err := s.writeServed(catalog.Served(ctx)); err != nil {
 			return err
 		}
+		measure(server)
 		_, err := fmt.Fprintf(std.out, "ready %s\n", server.Endpoint.JID())
 		return err
 	})
+}
+
+// serving is what a serve is made of.
+type serving struct {
+	*serve.Server
+	pool *client.Pool
 }
 
 // errServed ends a serve that was only wanted for a while.
 var errServed = errors.New("served enough")
 
 // serve serves until ctx is done, or ready fails, which is called when peers can reach us.
-func (s *setup) serve(ctx context.Context, presence string, catalog *serve.Catalog, ready func(context.Context, *serve.Server) error) error {
+func (s *setup) serve(ctx context.Context, presence string, catalog *serve.Catalog, ready func(context.Context, *serving) error) error {
 	unlock, err := lockServe(s)
 	if err != nil {
 		return err
@@ -107,7 +123,7 @@ func (s *setup) serve(ctx context.Context, presence string, catalog *serve.Catal
 	var failure error
 	var task sync.WaitGroup
 	task.Go(func() {
-		if failure = ready(ctx, server); failure != nil {
+		if failure = ready(ctx, &serving{server, pool}); failure != nil {
 			stop()
 		}
 	})
@@ -127,6 +143,8 @@ func (f serveFlags) check(paths []string) error {
 		return usagef("serve: --base-path goes with neither a repository nor --name")
 	case f.exportAll && f.basePath == "":
 		return usagef("serve: --export-all goes with --base-path")
+	case f.metrics != "" && metrics.CheckAddress(f.metrics) != nil:
+		return usagef("serve: --metrics: %v", metrics.CheckAddress(f.metrics))
 	case f.name != "" && len(paths) > 1:
 		return usagef("serve: --name goes with one repository")
 	case f.name != "" && !serve.ValidName(f.name):

@@ -83,7 +83,7 @@ func (s *setup) askSync(ctx context.Context, r *repo.Repo, request syncRequest) 
 	if err != nil {
 		return nil, err
 	}
-	err = s.serve(ctx, "syncing git repositories", catalog, func(ctx context.Context, server *serve.Server) (err error) {
+	err = s.serve(ctx, "syncing git repositories", catalog, func(ctx context.Context, server *serving) (err error) {
 		if outcomes, err = server.Sync.Sync(ctx, request.Repository, request.Remotes); err == nil {
 			err = errServed
 		}

@@ -61,11 +61,18 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 	gone() // the stream's context ends, too, when we end our side
 	switch {
 	case context.Cause(ctx) != nil:
+		j.count(Cancelled)
 		log.Warn("cancelled", "err", j.client.conn.Explain(context.Cause(ctx)), "took", time.Since(began))
 	case err != nil:
+		j.count(Broken)
 		log.Error("failed", "err", err)
 		j.cancel(protocol.CodeInternal)
 	default:
+		if status == 0 {
+			j.count(Done)
+		} else {
+			j.count(Failed)
+		}
 		log.Info("done", "status", status, "took", time.Since(began))
 		j.received(status)
 		if j.write(&protocol.Done{Status: uint32(status)}) == nil {
@@ -74,6 +81,8 @@ func (j *job) run(ctx context.Context, reader *protocol.Reader, log *slog.Logger
 		j.stream.CancelRead(0)
 	}
 }
+
+func (j *job) count(r Result) { j.server.counts.add(j.open.Service, r) }
 
 // receiving, received and ended tell who keeps repositories in step of a push.
 func (j *job) receiving() {

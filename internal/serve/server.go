@@ -62,6 +62,7 @@ type Server struct {
 	conns     shares[peers.Key]       // of all connections
 	strangers shares[string]          // of those whose keys aren't known, by account
 	streams   shares[peers.Key]       // of all streams on which services are asked for
+	counts    counts                  // of what has ended
 	tellers   tellers                 // of pushes that were taken in
 }
 

@@ -50,7 +50,7 @@ func (v *service) serve(ctx, stopping context.Context) {
 		err = &protocol.Refuse{Code: protocol.CodeShutdown}
 	}
 	if err != nil {
-		v.refuse(log, err)
+		v.refuse(log, open.Service, err)
 		return
 	}
 	waited := false
@@ -59,13 +59,13 @@ func (v *service) serve(ctx, stopping context.Context) {
 		return v.tell(before)
 	})
 	if err != nil {
-		v.refuse(log, err)
+		v.refuse(log, open.Service, err)
 		return
 	}
 	defer turn.leave()
 	if waited { // access may be gone, or another repository be there
 		if job, err = v.authorise(ctx, open); err != nil {
-			v.refuse(log, err)
+			v.refuse(log, open.Service, err)
 			return
 		}
 	}
@@ -140,10 +140,13 @@ func (s *Server) right(key peers.Key, uuid string) peers.Right {
 func (s *Server) access(key peers.Key, uuid string) peers.Access { return s.right(key, uuid).Access }
 
 // refuse tells the peer why not, with what it may know: errors of ours are told as such only to the log.
-func (v *service) refuse(log *slog.Logger, err error) {
+func (v *service) refuse(log *slog.Logger, asked protocol.Service, err error) {
 	var refusal *protocol.Refuse
+	result := Refused
+	defer func() { v.server.counts.add(asked, result) }()
 	switch {
 	case v.stream.Context().Err() != nil: // there is nobody to tell
+		result = Cancelled
 		log.Info("given up by the peer", "err", v.client.conn.Explain(context.Cause(v.stream.Context())))
 		v.cancel(protocol.CodeCancelled)
 		return
@@ -153,6 +156,7 @@ func (v *service) refuse(log *slog.Logger, err error) {
 		log.Info("refused", "err", err)
 		refusal = &protocol.Refuse{Code: protocol.CodeBusy}
 	default:
+		result = Broken
 		log.Error("failed", "err", err)
 		refusal = &protocol.Refuse{Code: protocol.CodeInternal}
 	}

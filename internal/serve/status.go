@@ -20,10 +20,10 @@ const (
 	listTimeout = 5 * time.Second
 
 	// The paths of a connection: its packets ride in XMPP messages, go by UDP between the two machines, or through a TURN server, or over TCP through a server's proxy.
-	inBand     = "in-band"
-	directPath = "direct"
-	relayed    = "relayed"
-	bytestream = "bytestream"
+	InBand     = "in-band"
+	DirectPath = "direct"
+	Relayed    = "relayed"
+	Bytestream = "bytestream"
 )
 
 // A Status is what a server is doing, as scripts see it. There are no secrets in it, but names, keys' fingerprints and addresses.
@@ -75,14 +75,14 @@ type Connection struct {
 
 // SetPath says how the connection's packets go.
 func (c *Connection) SetPath(p transport.Path) {
-	c.Path, c.WhyInBand, c.Address, c.RoundTrip = inBand, p.Why, p.Address, float64(p.Trip.Microseconds())/1000
+	c.Path, c.WhyInBand, c.Address, c.RoundTrip = InBand, p.Why, p.Address, float64(p.Trip.Microseconds())/1000
 	switch {
 	case p.Bytestream:
-		c.Path = bytestream
+		c.Path = Bytestream
 	case p.Relayed:
-		c.Path = relayed
+		c.Path = Relayed
 	case p.Direct:
-		c.Path = directPath
+		c.Path = DirectPath
 	}
 }
 
