@@ -50,16 +50,19 @@ var (
 )
 
 // A collector asks how things are when Prometheus does.
-type collector struct{ facts func(context.Context) Facts }
+type collector struct {
+	ctx   context.Context
+	facts func(context.Context) Facts
+}
 
 // newRegistry has nothing in it but what is asked of facts, the version, and what Go and the system know of the process.
-func newRegistry(version string, facts func(context.Context) Facts) *prometheus.Registry {
+func newRegistry(ctx context.Context, version string, facts func(context.Context) Facts) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: name("build_info"), Help: "The version of the program; always 1.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	r.MustRegister(collector{facts}, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(collector{ctx, facts}, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 
@@ -72,7 +75,7 @@ func (c collector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect says how it is.
 func (c collector) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	ctx, cancel := context.WithTimeout(c.ctx, askTimeout)
 	defer cancel()
 	f := c.facts(ctx)
 	say := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {

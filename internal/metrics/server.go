@@ -50,6 +50,8 @@ type Server struct {
 	http     *http.Server
 	log      *slog.Logger
 	running  sync.WaitGroup
+	ctx      context.Context // of what is asked for answers
+	cancel   context.CancelFunc
 }
 
 // Listen takes an address that passes [CheckAddress]. Nothing is answered before [Server.Serve].
@@ -64,7 +66,9 @@ func Listen(ctx context.Context, address string, log *slog.Logger) (*Server, err
 	if at, ok := listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() { // whatever the system makes of a name
 		return nil, errors.Join(fmt.Errorf("%s isn't a loopback address", listener.Addr()), listener.Close())
 	}
-	return &Server{listener: netutil.LimitListener(listener, maxConnections), log: log}, nil
+	s := &Server{listener: netutil.LimitListener(listener, maxConnections), log: log}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, nil
 }
 
 // Address is where it listens.
@@ -72,7 +76,7 @@ func (s *Server) Address() net.Addr { return s.listener.Addr() }
 
 // Serve begins to answer. It may be called once.
 func (s *Server) Serve(version string, facts func(context.Context) Facts) {
-	handler := promhttp.HandlerFor(newRegistry(version, facts), promhttp.HandlerOpts{MaxRequestsInFlight: maxRequests, Timeout: answerTimeout})
+	handler := promhttp.HandlerFor(newRegistry(s.ctx, version, facts), promhttp.HandlerOpts{MaxRequestsInFlight: maxRequests, Timeout: answerTimeout})
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", own(handler))
 	s.http = &http.Server{
@@ -103,6 +107,7 @@ func own(next http.Handler) http.Handler {
 
 // Close ends it, with a little time for what is being answered.
 func (s *Server) Close() {
+	s.cancel()
 	if s.http == nil {
 		_ = s.listener.Close() // nobody uses it
 		return
