@@ -150,7 +150,7 @@ func (w *watched) serve(t *testing.T, h *home, dir string) *daemon {
 		}
 		serving.env = append(slices.Clone(h.env), "GIT_XMPP_PASSWORD="+w.server.Accounts["bob"], "GIT_XMPP_IDENTITY="+string(identity))
 	}
-	return serving.serve(dir)
+	return serving.serve(dir, "--log-format", "json", "--log-level", "debug")
 }
 
 // stop is daemon.stop, with what it has said kept.

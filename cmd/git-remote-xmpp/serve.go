@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"sync"
 
@@ -24,6 +23,7 @@ type serveFlags struct {
 	exportAll bool
 	name      string
 	metrics   string
+	log       logFlags
 }
 
 func serveCommand(ctx context.Context, std stdio, args []string) error {
@@ -32,6 +32,7 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 		flags.StringVar(&f.basePath, "base-path", "", "serve the repositories under this folder, by their relative paths")
 		flags.BoolVar(&f.exportAll, "export-all", false, "with --base-path: every repository, not only those with xmpp.export=true")
 		flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus at this loopback address, such as 127.0.0.1:9469")
+		f.log.define(flags)
 		flags.StringVar(&f.name, "name", "", "name to serve the repository under")
 	})
 	if err != nil {
@@ -52,9 +53,7 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	if err != nil {
 		return err
 	}
-	if !s.settings.Trace.Enabled {
-		s.log = slog.New(slog.NewTextHandler(std.err, nil))
-	}
+	s.logTo(std.err, f.log)
 	measure, stopMeasuring, err := s.metrics(ctx, f.metrics)
 	if err != nil {
 		return err
@@ -150,7 +149,7 @@ func (f serveFlags) check(paths []string) error {
 	case f.name != "" && !serve.ValidName(f.name):
 		return usagef("serve: --name %q: not a plain relative name", f.name)
 	}
-	return nil
+	return f.log.check()
 }
 
 // catalog is what the flags and arguments ask to serve.
