@@ -13,6 +13,7 @@ import (
 	"git-remote-xmpp/internal/notify"
 	"git-remote-xmpp/internal/repo"
 	"git-remote-xmpp/internal/serve"
+	"git-remote-xmpp/internal/service"
 	"github.com/gofrs/flock"
 	"github.com/spf13/pflag"
 )
@@ -64,8 +65,11 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 			return err
 		}
 		measure(server)
-		_, err := fmt.Fprintf(std.out, "ready %s\n", server.Endpoint.JID())
-		return err
+		if _, err := fmt.Fprintf(std.out, "ready %s\n", server.Endpoint.JID()); err != nil {
+			return err
+		}
+		service.Report(ctx, service.Program{Alive: server.Alive, Status: server.Summary, Log: s.log})
+		return nil
 	})
 }
 

@@ -97,6 +97,12 @@ var rules = []rule{
 		why:     "it serves streams: no stanzas, no packets; of the asking side it knows whom to tell what peers have said",
 	},
 	{
+		pkg:     "./internal/service",
+		uses:    []string{},
+		reaches: []string{"github.com/quic-go/...", "github.com/go-git/...", "gosrc.io/...", "mellium.im/..."},
+		why:     "it puts a command line before whoever runs services, whatever it does",
+	},
+	{
 		pkg:     "./internal/syncer",
 		uses:    []string{anything},
 		imports: []string{"os/exec", "net/...", "./chunk", "./internal/helper", "./internal/xmppserver", "github.com/quic-go/...", "gosrc.io/..."},

@@ -18,3 +18,9 @@ func SetAcceptDelay(d time.Duration) (old time.Duration) {
 	old, acceptDelay = acceptDelay, d
 	return old
 }
+
+// HoldTurns keeps everybody from what runs and waits.
+func (s *Server) HoldTurns() (free func()) {
+	s.turns.mu.Lock()
+	return s.turns.mu.Unlock
+}

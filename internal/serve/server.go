@@ -54,7 +54,8 @@ type Server struct {
 	// Notify is told of pushes to repositories with xmpp.notify, and whom to tell; it must not block. nil: nobody is told.
 	Notify func(to jid.JID, p notify.Push)
 
-	prepare   sync.Once // turns and answering
+	prepare   sync.Once          // turns, answering and probes
+	probes    chan chan struct{} // answered by Run's loop
 	turns     *turns
 	answering *slots.Slots[peers.Key] // of initiations
 	beats     beats                   // of clients
@@ -90,24 +91,18 @@ func (s *Server) Run(ctx context.Context) error {
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	told := s.tellers.begin(running)
-	var err error
-	for {
-		conn, acceptErr := s.Endpoint.Accept(ctx)
-		if acceptErr != nil {
-			err = acceptErr
-			break
-		}
+	err := s.loop(ctx, func(conn *transport.Conn) {
 		key, _ := peers.KeyOf(conn.Key()) // one of another length has no grants either
 		release, ok := s.conns.take(key, maxKeyConnections, maxConnections)
 		if !ok {
 			conn.Close(uint32(protocol.CodeBusy))
-			continue
+			return
 		}
 		conns.Go(func() {
 			defer release()
 			s.serveConn(running, ctx, conn)
 		})
-	}
+	})
 	grace := time.AfterFunc(finishGrace, func() { cancel(protocol.CodeShutdown) })
 	defer grace.Stop()
 	conns.Wait()
@@ -122,6 +117,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) prepared() *turns {
 	s.prepare.Do(func() {
 		s.turns, s.answering = newTurns(s.Pushes, s.Fetches), slots.New[peers.Key](maxAnswering)
+		s.probes = make(chan chan struct{})
 	})
 	return s.turns
 }
