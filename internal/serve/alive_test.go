@@ -25,7 +25,8 @@ func TestAlive(t *testing.T) {
 	go func() { lives <- w.server.Alive(ctx) }()
 	select {
 	case err := <-lives:
-		t.Errorf("it lives while its lock is held: %v", err)
+		free()
+		t.Fatalf("it lives while its lock is held: %v", err)
 	case <-time.After(200 * time.Millisecond):
 	}
 	free()
