@@ -25,6 +25,7 @@ type serveFlags struct {
 	name      string
 	metrics   string
 	log       logFlags
+	install   installFlags
 }
 
 func serveCommand(ctx context.Context, std stdio, args []string) error {
@@ -34,6 +35,7 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 		flags.BoolVar(&f.exportAll, "export-all", false, "with --base-path: every repository, not only those with xmpp.export=true")
 		flags.StringVar(&f.metrics, "metrics", "", "answer Prometheus at this loopback address, such as 127.0.0.1:9469")
 		f.log.define(flags)
+		f.install.define(flags)
 		flags.StringVar(&f.name, "name", "", "name to serve the repository under")
 	})
 	if err != nil {
@@ -44,6 +46,9 @@ func serveCommand(ctx context.Context, std stdio, args []string) error {
 	}
 	if err := repo.CheckVersion(ctx); err != nil {
 		return err
+	}
+	if f.install.asked() {
+		return f.installService(ctx, std, paths)
 	}
 	s, err := load(ctx, std, config.Settings.RequireAccount)
 	if err != nil {
@@ -153,7 +158,7 @@ func (f serveFlags) check(paths []string) error {
 	case f.name != "" && !serve.ValidName(f.name):
 		return usagef("serve: --name %q: not a plain relative name", f.name)
 	}
-	return f.log.check()
+	return errors.Join(f.log.check(), f.install.check())
 }
 
 // catalog is what the flags and arguments ask to serve.

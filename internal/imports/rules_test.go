@@ -98,7 +98,7 @@ var rules = []rule{
 	},
 	{
 		pkg:     "./internal/service",
-		uses:    []string{},
+		uses:    []string{"./internal/statefile"},
 		reaches: []string{"github.com/quic-go/...", "github.com/go-git/...", "gosrc.io/...", "mellium.im/..."},
 		why:     "it puts a command line before whoever runs services, whatever it does",
 	},
