@@ -59,9 +59,9 @@ type session struct {
 	why   atomic.Pointer[error] // there was no link last time
 	limit rateLimit             // of what is written, all links together
 
-	copies   atomic.Int64           // messages that came and are copies of others
-	archived atomic.Pointer[string] // the id of the last one that came out of the archive
-	reconnects atomic.Uint64 // logins after the first
+	copies     atomic.Int64           // messages that came and are copies of others
+	archived   atomic.Pointer[string] // the id of the last one that came out of the archive
+	reconnects atomic.Uint64          // logins after the first
 
 	hearings hearings // of those that we say something to
 
