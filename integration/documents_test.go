@@ -22,6 +22,7 @@ var documents = []document{
 	{"README.md", testserver.Prosody, map[string]string{"alice": "alice", "bob": "bob"}},
 	{"doc/two-machines.md", testserver.Prosody, map[string]string{"laptop": "me", "desktop": "me"}},
 	{"doc/friend.md", testserver.Ejabberd, map[string]string{"alice": "alice", "bob": "bob"}},
+	{"doc/service.md", testserver.Prosody, map[string]string{"bob": "bob"}},
 	{"doc/lfs.md", testserver.Ejabberd, map[string]string{"alice": "alice", "bob": "bob"}},
 	{"doc/man/git-remote-xmpp.1.md", testserver.Prosody, map[string]string{"alice": "alice", "bob": "bob"}},
 	{"doc/team.md", testserver.Prosody, map[string]string{"hub": "bob", "alice": "alice", "carol": "carol"}},

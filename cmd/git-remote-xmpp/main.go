@@ -41,7 +41,7 @@ type stdio struct {
 func commands() []command {
 	return []command{
 		{"login", "[--token-only] [user@host]", "check an account, have its password kept, and use it from now on", loginCommand},
-		{"serve", "[--base-path DIR [--export-all]] [--name NAME] [--metrics ADDR] [--log-format text|json] [--log-level LEVEL] [--install [--force]] [REPO...] | --uninstall [--force]", "serve repositories to peers, or have the system do so", serveCommand},
+		{"serve", "[--base-path DIR [--export-all]] [--name NAME] [--metrics ADDR] [--log-format text|json] [--log-level LEVEL] [--install | --uninstall] [--force] [REPO...]", "serve repositories to peers, or have the system do so", serveCommand},
 		{"invite", "[--read | --refs PATTERNS] [--label TEXT] [--expires 24h] [REPO]", "print a one-time URL to clone or fetch with", inviteCommand},
 		{"peers", "[--json] [REPO] | set KEY --access read|write|none [--refs PATTERNS] [--label TEXT] [REPO] | set KEY --label TEXT | remove KEY", "show and change who may do what", peersCommand},
 		{"status", "[--json]", "show what the serve of this home is doing", statusCommand},

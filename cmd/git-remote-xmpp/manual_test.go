@@ -143,7 +143,7 @@ func termsOf(t *testing.T, titles ...string) (terms []string) {
 
 // privateVariables are for processes of this program that others of it start, and what is everybody's.
 var privateVariables = []string{
-	"GIT_XMPP_LIFELINE", "GIT_XMPP_HOOKS", "GIT_XMPP_INTEGRATE", "GIT_XMPP_REFS", "GIT_XMPP_SYNC_PEER", "GIT_XMPP_SYNC_MERGES", "GIT_XMPP_SERVE_KEY",
+	"GIT_XMPP_LIFELINE", "GIT_XMPP_HOOKS", "GIT_XMPP_INTEGRATE", "GIT_XMPP_REFS", "GIT_XMPP_RECORD", "GIT_XMPP_SYNC_PEER", "GIT_XMPP_SYNC_MERGES", "GIT_XMPP_SERVE_KEY",
 	"PATH", "GIT_DIR",
 }
 
