@@ -16,6 +16,7 @@ var examples = map[string]string{
 	"xmpp.server":     "xmpp.example.org:5222",
 	"xmpp.sslCAInfo":  "/ca.pem",
 	"xmpp.iceServers": "stun:stun.example.org",
+	"xmpp.notify":     "room@muc.example.org",
 	"xmpp.uuid":       "123e4567-e89b-12d3-a456-426614174000",
 }
 
