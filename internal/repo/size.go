@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,15 @@ func (r *Repo) Size() uint64 {
 	}
 	return size
 }
+
+// wants and wantsPart match what git says to upload-pack (gitprotocol-v2(5), fetch): that it wants something, and that it has a part of it, or wants no more than a part.
+var (
+	wants     = regexp.MustCompile(`[0-9a-f]{4}want `)
+	wantsPart = regexp.MustCompile(`[0-9a-f]{4}(have |shallow |deepen |deepen-since |deepen-not |filter )`)
+)
+
+// Wants tells whether git wants anything in what it says to upload-pack, and whether there is a sign that it wants less than [Repo.Size].
+func Wants(said []byte) (something, part bool) { return wants.Match(said), wantsPart.Match(said) }
 
 func isHex(s string) bool {
 	_, err := hex.DecodeString(s)

@@ -86,3 +86,19 @@ func TestEmpty(t *testing.T) {
 		}
 	}
 }
+
+// What a fetch wants only a part of isn't as large as the repository.
+func TestWants(t *testing.T) {
+	for said, want := range map[string][2]bool{
+		"0011command=fetch0001000fno-progress0032want 11\n0009done\n0000": {true, false},
+		"0014command=ls-refs\n0000":                                       {false, false},
+		"0011command=fetch0001000cdeepen 10032want 11\n":                  {true, true},
+		"0014filter blob:none0000":                                        {false, true},
+		"0032want 11\n0032have 22\n":                                      {true, true},
+		"0098want 11 multi_ack deepen-since deepen-not filter agent=git":  {true, false},
+	} {
+		if something, part := Wants([]byte(said)); something != want[0] || part != want[1] {
+			t.Errorf("%q: %v, %v", said, something, part)
+		}
+	}
+}

@@ -30,6 +30,7 @@ type job struct {
 	turn    *turn // while it runs
 	record  repo.Record
 	pace    pace
+	wish    wish
 
 	writing sync.Mutex  // standard output and error share the stream
 	held    []byte      // what goes before the next message
@@ -251,6 +252,7 @@ func (j *job) feed(reader *protocol.Reader, stdin io.WriteCloser, asked func()) 
 		if !ok {
 			return fmt.Errorf("unexpected frame of type %#02x: %w", byte(m.Type()), protocol.CodeProtocol)
 		}
+		j.wish.see(data)
 		if _, err := stdin.Write(data); err != nil {
 			return nil //nolint:nilerr // git has ended, or closed its input
 		}

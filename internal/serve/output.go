@@ -18,6 +18,7 @@ func (j *job) accepted() *protocol.Accept {
 	accept := &protocol.Accept{Repository: j.entry.UUID, Name: j.entry.Name, Direct: j.policy.Mode == repo.ModeDirect}
 	if j.open.Service == protocol.UploadPack {
 		accept.Size = j.entry.Repo.Size()
+		j.wish.offer(accept.Size)
 	}
 	return accept
 }

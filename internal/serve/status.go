@@ -99,6 +99,7 @@ type Run struct {
 	Before     int        `json:"before"`   // how many come before it; 0 if it runs
 	Received   uint64     `json:"received"` // bytes of its stream until now
 	Sent       uint64     `json:"sent"`
+	Size       uint64     `json:"size,omitempty"` // about how many bytes it sends in all, where that is known: of a clone
 }
 
 // A Repository is one that is served.
@@ -222,7 +223,7 @@ func (j *job) describe(e schedule.Entry, before int) Run {
 	return Run{
 		Client: j.open.Client, Key: e.Owner, Label: j.client.peer.Label, JID: j.client.conn.Peer().String(),
 		Repository: Repository{j.entry.Name, j.entry.UUID}, Side: e.Side.String(), Service: j.open.Service.String(),
-		Since: e.Since, Before: before, Received: j.stream.received.Load(), Sent: j.stream.sent.Load(),
+		Since: e.Since, Before: before, Received: j.stream.received.Load(), Sent: j.stream.sent.Load(), Size: j.wish.size(),
 	}
 }
 
