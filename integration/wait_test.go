@@ -12,7 +12,7 @@ import (
 )
 
 // awaitFile waits until a file is there.
-func awaitFile(t *testing.T, path string) {
+func awaitFile(t testing.TB, path string) {
 	t.Helper()
 	await(t, path, func() bool { _, err := os.Stat(path); return err == nil })
 }

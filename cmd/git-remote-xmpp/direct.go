@@ -8,6 +8,7 @@ import (
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/serve"
+	"git-remote-xmpp/internal/statusview"
 	"git-remote-xmpp/transport"
 	"git-remote-xmpp/transport/direct"
 )
@@ -62,5 +63,5 @@ func (d *dialer) way() string {
 func pathWords(path transport.Path) string {
 	var c serve.Connection
 	c.SetPath(path)
-	return pathText(c)
+	return statusview.Path(c)
 }

@@ -44,7 +44,7 @@ func commands() []command {
 		{"serve", "[--base-path DIR [--export-all]] [--name NAME] [--metrics ADDR] [--log-format text|json] [--log-level LEVEL] [--install | --uninstall] [--force] [REPO...]", "serve repositories to peers, or have the system do so", serveCommand},
 		{"invite", "[--read | --refs PATTERNS] [--label TEXT] [--expires 24h] [REPO]", "print a one-time URL to clone or fetch with", inviteCommand},
 		{"peers", "[--json] [REPO] | set KEY --access read|write|none [--refs PATTERNS] [--label TEXT] [REPO] | set KEY --label TEXT | remove KEY", "show and change who may do what", peersCommand},
-		{"status", "[--json]", "show what the serve of this home is doing", statusCommand},
+		{"status", "[--once | --json]", "show what the serve of this home is doing, live on a terminal", statusCommand},
 		{"doctor", "[--json] [URL]", "check the way to the server, and to the peers of a URL or of the repository's remotes, step by step", doctorCommand},
 		{"sync", "[REMOTE...]", "have the peers of the repository's remotes push to us what is new, and offer them what we have", syncCommand},
 		{"lfs", "setup", "have Git LFS carry objects to and from xmpp:: remotes, for this user", lfsCommand},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/peers"
+	"git-remote-xmpp/internal/statusview"
 	"github.com/spf13/pflag"
 )
 
@@ -142,7 +143,7 @@ func vouchers(p peers.Peer, list []peers.Peer) string {
 		if i := slices.IndexFunc(list, func(p peers.Peer) bool { return p.Key == by }); i >= 0 {
 			label = list[i].Label
 		}
-		names = append(names, who(label, by.String()))
+		names = append(names, statusview.Who(label, by.String()))
 	}
 	return strings.Join(names, " and ")
 }

@@ -31,6 +31,9 @@ const BashCompletion = "bash-completion"
 // bashCompletionFile is where it is.
 const bashCompletionFile = "/usr/share/bash-completion/bash_completion"
 
+// Tmux is a program that isn't a server, either: terminals, with somebody before them.
+const Tmux = "tmux"
+
 // ProsodyModules are those for [Options.SASL2], which aren't Prosody's own.
 const ProsodyModules = "prosody-modules"
 
@@ -60,7 +63,7 @@ func Available(name string) error {
 	case ProsodyModules:
 		_, err := os.Stat(filepath.Join(prosodyModulesDir, "mod_sasl2_fast"))
 		return err
-	case GitLFS, Man, Mandoc, Zsh, Fish:
+	case GitLFS, Tmux, Man, Mandoc, Zsh, Fish:
 		return findAll(name)
 	case BashCompletion:
 		if err := findAll("bash"); err != nil {

@@ -45,6 +45,19 @@ var rules = []rule{
 		why:     "it finds a way between two machines over UDP, whatever is carried and whoever introduces them",
 	},
 	{
+		pkg:     "./internal/notice",
+		uses:    []string{},
+		imports: []string{"os/exec", "net/..."},
+		reaches: []string{"github.com/charmbracelet/bubbletea"},
+		why:     "it draws a line, whatever that says: whoever waits says for what",
+	},
+	{
+		pkg:     "./internal/statusview",
+		uses:    []string{"./internal/serve", "./internal/syncer"},
+		imports: []string{"os/...", "net/...", "./internal/agent"},
+		why:     "it draws what it is given: text for so many columns and lines, which tables can test",
+	},
+	{
 		pkg:     "./internal/schedule",
 		imports: []string{"os/...", "net/...", "syscall"},
 		reaches: []string{"github.com/...", "gosrc.io/...", "mellium.im/..."},
