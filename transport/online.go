@@ -29,5 +29,8 @@ func (e *Endpoint) Online(ctx context.Context) bool {
 	return false
 }
 
+// Linked tells whether there is a connection to our server, by what is known of it without asking.
+func (e *Endpoint) Linked() bool { return e.session.out.isLinked() }
+
 // Away tells whether the peer has gone offline, by what the servers say; its connections are kept for a while in case that it comes back.
 func (c *Conn) Away() bool { return c.endpoint.book.away(c.peer) }

@@ -36,6 +36,7 @@ type dialer struct {
 	endpoint *transport.Endpoint
 	session  *client.Session
 	presence func(peer jid.JID, available bool) // is told of peers' on a login of our own; may be nil
+	waits    *awaitNote                         // is told when an answer is expected; may be nil
 	noting   sync.WaitGroup
 	stopNote context.CancelFunc // of the connection; nil without one
 }
@@ -82,13 +83,21 @@ const patience = 15 * time.Second
 var errSilent = fmt.Errorf("%w: it doesn't answer", transport.ErrNobody)
 
 // within runs dial, with patience if there is another peer.
-func (d *dialer) within(ctx context.Context, dial func(context.Context) (tunnel.Stream, error)) (tunnel.Stream, error) {
+func (d *dialer) within(ctx context.Context, dial func(context.Context) (tunnel.Stream, error)) (stream tunnel.Stream, err error) {
+	if d.waits != nil {
+		d.waits.expect(firstAfter)
+		defer func() {
+			if err != nil {
+				d.waits.answered()
+			}
+		}()
+	}
 	if !d.search.More() {
 		return dial(ctx)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSilent)
 	defer cancel()
-	stream, err := dial(ctx)
+	stream, err = dial(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
 		err = errSilent
 	}
@@ -138,7 +147,9 @@ func (d *dialer) logIn(ctx context.Context) error {
 		return err
 	}
 	cfg.Presence = d.presence
-	d.endpoint, err = d.start(ctx, cfg)
+	if d.endpoint, err = d.start(ctx, cfg); err == nil && d.waits != nil {
+		d.waits.use(d.endpoint)
+	}
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"git-remote-xmpp/internal/config"
 	"git-remote-xmpp/internal/helper"
+	"git-remote-xmpp/internal/notice"
 	"git-remote-xmpp/internal/peers"
 	"git-remote-xmpp/internal/pushcmd"
 	"git-remote-xmpp/internal/repo"
@@ -28,13 +29,16 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 			return fmt.Errorf("%s: %w", displayName(remote), err)
 		}
 	}
+	people := notice.New(ctx, std.err)
+	defer people.Close()
+	std.err = people
 	s, err := load(ctx, std, config.Settings.RequireAccount)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	h := &helper.Helper{
-		In: std.in, Out: std.out, Err: std.err, Timeout: s.settings.Timeout, Name: displayName(remote),
+		In: std.in, Out: std.out, Err: people, Timeout: s.settings.Timeout, Name: displayName(remote),
 		Open: protocol.Open{
 			Repository: remote.Repo, GitProtocol: uint32(s.settings.ProtocolVersion), Merges: os.Getenv(syncer.EnvMerges) != "",
 		},
@@ -48,15 +52,19 @@ func helperCommand(ctx context.Context, std stdio, remoteName, url string) error
 	case !errors.Is(err, repo.ErrNotRepository):
 		return err
 	}
-	note := &offlineNote{out: std.err}
+	note := &offlineNote{out: people}
 	defer note.close()
-	d := &dialer{setup: s, remote: remote, remoteName: remoteName, url: url, presence: note.presence}
+	waits := &awaitNote{out: people, name: displayName(remote)}
+	waits.start(ctx)
+	defer waits.close()
+	d := &dialer{setup: s, remote: remote, remoteName: remoteName, url: url, presence: note.presence, waits: waits}
 	defer d.close()
 	var m meter
-	h.Watch = m.see
+	h.Watch = (&watched{&m, waits, people, h.Meters}).see
 	h.Accepted = func(ctx context.Context, accept *protocol.Accept) {
+		waits.answered()
 		if !h.Quiet() {
-			d.note(ctx, &inbandNote{seen: m.seen, out: std.err, estimate: func(ctx context.Context) (int64, error) { return m.estimate(ctx, local, accept) }})
+			d.note(ctx, &inbandNote{seen: m.seen, out: people, inPlace: people.IsTerminal() && !h.Meters(), estimate: func(ctx context.Context) (int64, error) { return m.estimate(ctx, local, accept) }})
 		}
 		fmt.Fprint(std.err, d.choice())
 		d.accepted(ctx, accept)

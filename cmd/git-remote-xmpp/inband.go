@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
+	"git-remote-xmpp/internal/notice"
 	"git-remote-xmpp/transport"
 )
 
@@ -19,7 +19,7 @@ const (
 	estimateAfter, estimateWithin = 500 * time.Millisecond, 2 * time.Second
 )
 
-// An inbandNote tells the user, once, that much goes through the XMPP server, how long that takes, and what keeps it from being faster.
+// An inbandNote tells the user, once, or all the time where it can be told in place, that much goes through the XMPP server, how long that takes, and what keeps it from being faster.
 type inbandNote struct {
 	// seen is when the pack began, and how much of it has gone.
 	seen func() (began time.Time, bytes int64)
@@ -29,7 +29,8 @@ type inbandNote struct {
 	estimate func(ctx context.Context) (int64, error)
 	direct   bool // the user would have packets go directly
 	limit    int  // xmpp.inbandLimit
-	out      io.Writer
+	out      *notice.Writer
+	inPlace  bool // git has no meters of its own on the terminal
 }
 
 // run watches a transfer until ctx is done.
@@ -44,6 +45,9 @@ func (n *inbandNote) run(ctx context.Context) {
 	var size int64
 	var estimates chan int64 // nil: not asked for yet
 	asked := false
+	line := n.out.Line()
+	line.Timed = false // it says how much longer
+	defer line.Clear()
 	for {
 		select {
 		case <-ctx.Done():
@@ -61,7 +65,14 @@ func (n *inbandNote) run(ctx context.Context) {
 				task.Go(func() { estimates <- n.sized(ctx) })
 			}
 			f.take(now, began, bytes, path.Direct)
-			if text := n.text(&f, size, path); text != "" && asked && estimates == nil {
+			text := n.text(&f, size, path)
+			switch {
+			case text == "":
+				line.Clear() // of what went through the server before
+			case !asked || estimates != nil:
+			case n.inPlace:
+				line.Set(text)
+			default:
 				fmt.Fprintln(n.out, text)
 				return
 			}

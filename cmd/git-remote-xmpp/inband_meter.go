@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"regexp"
 	"sync"
 	"time"
 
@@ -67,6 +66,16 @@ func (m *meter) look(data []byte) {
 	m.recent = bytes.Clone(text[max(0, len(text)-len(packBegin)+1):])
 }
 
+// mayDraw tells whether git may be at work that it has meters of, after something was sent or came: at making the pack of a push, or at what it has fetched.
+func (m *meter) mayDraw(sent bool) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.push {
+		return m.began.IsZero()
+	}
+	return !sent
+}
+
 // seen is when the pack began, and how much of it has gone.
 func (m *meter) seen() (began time.Time, bytes int64) {
 	m.mu.Lock()
@@ -81,16 +90,14 @@ func (m *meter) said() (push bool, sent, came []byte) {
 	return m.push, m.sent, m.came
 }
 
-// limited matches what git says that wants only a part of the history, or of its objects (gitprotocol-v2(5), fetch).
-var limited = regexp.MustCompile(`[0-9a-f]{4}(deepen |deepen-since |deepen-not |filter )`)
-
 // estimate is about how large the pack is: by what git has to push, or, where it clones, by what there is; 0 if that isn't known. local is nil outside of a repository.
 func (m *meter) estimate(ctx context.Context, local *repo.Repo, accept *protocol.Accept) (int64, error) {
 	push, sent, came := m.said()
+	_, part := repo.Wants(sent)
 	switch {
 	case push && local != nil && len(came) < maxSaidBytes && len(sent) < maxSaidBytes:
 		return local.PushSize(ctx, came, sent)
-	case push || accept.Size < inbandBytes || limited.Match(sent):
+	case push || accept.Size < inbandBytes || part:
 		return 0, nil
 	case local == nil:
 		return int64(accept.Size), nil

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"git-remote-xmpp/internal/notice"
 	"git-remote-xmpp/transport"
 )
 
@@ -67,7 +68,7 @@ func TestInbandNote(t *testing.T) {
 				defer cancel()
 				test.begin = time.Now()
 				var out bytes.Buffer
-				n := &inbandNote{seen: test.seen, path: test.path, direct: !test.never, limit: test.limit, out: &out, estimate: func(ctx context.Context) (int64, error) {
+				n := &inbandNote{seen: test.seen, path: test.path, direct: !test.never, limit: test.limit, out: notice.New(t.Context(), &out), estimate: func(ctx context.Context) (int64, error) {
 					if test.size >= 0 {
 						return test.size, nil
 					}
@@ -101,20 +102,6 @@ func TestMeter(t *testing.T) {
 		}
 		if push, sent, came := m.said(); !push || !bytes.HasPrefix(sent, []byte("commands")[:min(cut, len("commands"))]) || !bytes.HasPrefix(came, []byte("refs ")) {
 			t.Errorf("cut at %d: %q, %q", cut, sent, came)
-		}
-	}
-}
-
-// What a fetch wants only a part of isn't as large as the repository.
-func TestMeterLimited(t *testing.T) {
-	for said, want := range map[string]bool{
-		"0011command=fetch0001000fno-progress0032want 11\n0000":          false,
-		"0011command=fetch0001000cdeepen 10032want 11\n":                 true,
-		"0014filter blob:none0000":                                       true,
-		"0098want 11 multi_ack deepen-since deepen-not filter agent=git": false,
-	} {
-		if got := limited.MatchString(said); got != want {
-			t.Errorf("%q: %v", said, got)
 		}
 	}
 }

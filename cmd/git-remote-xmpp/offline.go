@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
+	"git-remote-xmpp/internal/notice"
 	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
 )
@@ -15,7 +15,7 @@ const offlineAfter = 5 * time.Second
 
 // An offlineNote tells why nothing moves: the peer went offline, and has its time to be back. While packets go directly to who is gone from the servers, nothing is told.
 type offlineNote struct {
-	out io.Writer
+	out *notice.Writer
 
 	mu     sync.Mutex
 	away   map[string]*away // by full JID
@@ -38,7 +38,7 @@ func (n *offlineNote) use(c connection) {
 
 type away struct {
 	timer *time.Timer
-	told  bool
+	line  *notice.Line
 }
 
 // presence is told who came and went.
@@ -51,14 +51,12 @@ func (n *offlineNote) presence(peer jid.JID, available bool) {
 	case available && a != nil:
 		a.timer.Stop()
 		delete(n.away, full)
-		if a.told {
-			fmt.Fprintf(n.out, "%s is back\n", peer.Bare())
-		}
+		a.line.Done(fmt.Sprintf("%s is back", peer.Bare()))
 	case !available && a == nil && !n.closed:
 		if n.away == nil {
 			n.away = make(map[string]*away)
 		}
-		n.away[full] = &away{timer: time.AfterFunc(offlineAfter, func() { n.tell(full, peer.Bare()) })}
+		n.away[full] = &away{line: n.out.Line(), timer: time.AfterFunc(offlineAfter, func() { n.tell(full, peer.Bare()) })}
 	}
 }
 
@@ -71,8 +69,7 @@ func (n *offlineNote) tell(full string, peer jid.JID) {
 	case n.used != nil && n.used.Peer().String() == full && n.used.Path().Direct:
 		a.timer.Reset(offlineAfter) // it may be gone for good, or its path
 	default:
-		a.told = true
-		fmt.Fprintf(n.out, "waiting: %s went offline, and may come back (see xmpp.timeout)\n", peer)
+		a.line.Set(fmt.Sprintf("waiting: %s went offline, and may come back (see xmpp.timeout)", peer))
 	}
 }
 
@@ -83,6 +80,7 @@ func (n *offlineNote) close() {
 	n.closed = true
 	for _, a := range n.away {
 		a.timer.Stop()
+		a.line.Clear()
 	}
 	n.away = nil
 }

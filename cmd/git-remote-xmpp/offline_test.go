@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"git-remote-xmpp/internal/notice"
 	"git-remote-xmpp/transport"
 	"mellium.im/xmpp/jid"
 )
@@ -45,7 +46,7 @@ func TestOfflineNote(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out strings.Builder
-				n := &offlineNote{out: &out}
+				n := &offlineNote{out: notice.New(t.Context(), &out)}
 				told := func() string {
 					n.mu.Lock()
 					defer n.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"git-remote-xmpp/internal/notice"
 	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -23,9 +24,9 @@ import (
 
 // A Helper serves one run of git's.
 type Helper struct {
-	In  io.Reader // git's commands, then the data of a service
-	Out io.Writer // answers to git, then the data of a service
-	Err io.Writer // lines for people
+	In  io.Reader      // git's commands, then the data of a service
+	Out io.Writer      // answers to git, then the data of a service
+	Err *notice.Writer // lines for people
 	// Dial opens a stream to a peer when git wants a service; told why that one didn't accept, to the next, or it returns why there is none.
 	Dial func(ctx context.Context, service protocol.Service, failure error) (tunnel.Stream, error)
 	// Accepted hears that the peer of the last stream serves what was asked for. It may be nil.
@@ -42,7 +43,7 @@ type Helper struct {
 	// Name is how people call the remote, for messages.
 	Name string
 
-	verbose, quiet bool
+	verbose, quiet, meters bool
 }
 
 // maxLineBytes is the longest command that git may send.
@@ -93,6 +94,9 @@ func (h *Helper) Verbose() bool { return h.verbose }
 // Quiet tells whether git was run with -q.
 func (h *Helper) Quiet() bool { return h.quiet }
 
+// Meters tells whether git shows how far it is.
+func (h *Helper) Meters() bool { return h.meters }
+
 func readLine(in *bufio.Reader) (string, error) {
 	line, err := in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -109,15 +113,16 @@ func (h *Helper) answer(text string) error {
 	return err
 }
 
-// option answers "option <name> <value>". git's services get what they need of these by their own protocol; progress
-// is known so that git doesn't take us for deaf.
+// option answers "option <name> <value>". git's services get what they need of these by their own protocol.
 func (h *Helper) option(argument string) error {
 	switch name, value, _ := strings.Cut(argument, " "); name {
 	case "verbosity":
 		level, err := strconv.Atoi(value)
 		h.verbose, h.quiet = err == nil && level > plainVerbosity, err == nil && level < plainVerbosity
+		h.Err.Quiet(h.quiet)
 		return h.answer("ok\n")
 	case "progress":
+		h.meters = value == "true"
 		return h.answer("ok\n")
 	default:
 		return h.answer("unsupported\n")
@@ -153,16 +158,14 @@ func (h *Helper) connect(ctx context.Context, in io.Reader, service protocol.Ser
 func (h *Helper) open(ctx context.Context, service protocol.Service) (*tunnel.Tunnel, *protocol.Accept, error) {
 	h.Open.Service = service
 	dial := func(ctx context.Context, failure error) (tunnel.Stream, error) { return h.Dial(ctx, service, failure) }
-	told := uint32(0)
+	line := h.Err.Line()
+	defer line.Clear()
 	return tunnel.Find(ctx, dial, h.Timeout, &h.Open, func(before uint32) {
-		if before != told {
-			told = before
-			one, many := "fetch", "fetches"
-			if service == protocol.ReceivePack {
-				one, many = "push", "pushes"
-			}
-			fmt.Fprintf(h.Err, "waiting: %s before this one\n", counted(before, one, many))
+		one, many := "fetch", "fetches"
+		if service == protocol.ReceivePack {
+			one, many = "push", "pushes"
 		}
+		line.Set(fmt.Sprintf("waiting: %s before this one", counted(before, one, many)))
 	})
 }
 

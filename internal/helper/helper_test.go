@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/internal/helper"
+	"git-remote-xmpp/internal/notice"
 	"git-remote-xmpp/internal/tunnel"
 	"git-remote-xmpp/protocol"
 )
@@ -61,7 +62,7 @@ func runTo(t *testing.T, h *helper.Helper, input io.Reader, out io.Writer, peer 
 	upPeer, up := net.Pipe()
 	stream = &fakeStream{Conn: down, writes: up}
 	var errs bytes.Buffer
-	h.In, h.Out, h.Err = input, out, &errs
+	h.In, h.Out, h.Err = input, out, notice.New(t.Context(), &errs)
 	if h.Dial == nil {
 		h.Dial = func(_ context.Context, _ protocol.Service, failure error) (tunnel.Stream, error) {
 			return stream, failure
@@ -252,7 +253,7 @@ func TestInterrupt(t *testing.T) {
 	defer hangUp.Close()
 	down, downPeer := net.Pipe()
 	stream := &fakeStream{Conn: down, writes: discard{}}
-	h := &helper.Helper{In: io.MultiReader(strings.NewReader("connect git-upload-pack\n"), git), Out: io.Discard, Err: io.Discard, Timeout: time.Minute,
+	h := &helper.Helper{In: io.MultiReader(strings.NewReader("connect git-upload-pack\n"), git), Out: io.Discard, Err: notice.New(ctx, io.Discard), Timeout: time.Minute,
 		Dial: func(context.Context, protocol.Service, error) (tunnel.Stream, error) { return stream, nil }}
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
