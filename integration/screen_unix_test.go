@@ -31,11 +31,11 @@ func (h *home) screen(t testing.TB, dir string, width, height int, command strin
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(short) })
 	conf := filepath.Join(short, "conf")
-	if err := os.WriteFile(conf, []byte("set -g remain-on-exit on\nset -g remain-on-exit-format ''\nset -g status off\nset -g history-limit 1000\nset -g escape-time 0\n"), 0o600); err != nil {
+	if err := os.WriteFile(conf, []byte("set -g status off\nset -g history-limit 1000\nset -g escape-time 0\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := &screen{t: t, socket: filepath.Join(short, "s"), status: filepath.Join(short, "status")}
-	command = "trap : INT; " + command + "; echo $? >" + s.status + ".new; mv " + s.status + ".new " + s.status
+	command = "trap : INT; " + command + "; echo $? >" + s.status + ".new; mv " + s.status + ".new " + s.status + "; exec sleep 600" // helpers of a git that has gone may have something to say
 	cmd := h.command(dir, "git")
 	cmd.Path, cmd.Args = must(exec.LookPath("tmux")), []string{"tmux", "-u", "-S", s.socket, "-f", conf, "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), command}
 	if out, err := cmd.CombinedOutput(); err != nil {
