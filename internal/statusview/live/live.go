@@ -20,7 +20,7 @@ const (
 	// askEvery is how often is asked, and askWithin how long an answer may take.
 	askEvery, askWithin = time.Second, 5 * time.Second
 	// restFactor is how much longer than an answer takes nothing is asked: to be looked at must not keep a serve from its work.
-	restFactor = 5
+	restFactor, maxRest = 5, 5 * time.Second
 )
 
 // ErrGone says that there is no serve to ask now.
@@ -81,6 +81,6 @@ func ask(ctx context.Context, ask func(context.Context) (statusview.Document, er
 		}
 		send(reply{document, err, time.Now()})
 		took := time.Since(began)
-		rest = max(askEvery-took, restFactor*took)
+		rest = max(askEvery-took, min(restFactor*took, maxRest))
 	}
 }
