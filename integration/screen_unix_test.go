@@ -36,8 +36,8 @@ func (h *home) screen(t testing.TB, dir string, width, height int, command strin
 	}
 	s := &screen{t: t, socket: filepath.Join(short, "s"), status: filepath.Join(short, "status")}
 	command = "trap : INT; " + command + "; echo $? >" + s.status + ".new; mv " + s.status + ".new " + s.status + "; exec sleep 600" // helpers of a git that has gone may have something to say
-	cmd := h.command(dir, "git")
-	cmd.Path, cmd.Args = must(exec.LookPath("tmux")), []string{"tmux", "-u", "-S", s.socket, "-f", conf, "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), command}
+	cmd := exec.CommandContext(t.Context(), "tmux", "-u", "-S", s.socket, "-f", conf, "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), command)
+	cmd.Dir, cmd.Env = dir, h.env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 	}
@@ -100,10 +100,9 @@ func (s *screen) ended() string {
 		}
 	}()
 	awaitFile(s.t, s.status)
-	return strings.TrimSpace(must(readText(s.status)))
-}
-
-func readText(path string) (string, error) {
-	text, err := os.ReadFile(path)
-	return string(text), err
+	text, err := os.ReadFile(s.status)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
 }
