@@ -72,7 +72,8 @@ func (s *scene) peers() (rows []row) {
 		if c.Streams > 0 {
 			streams = fmt.Sprintf("streams: %d", c.Streams)
 		}
-		rows = append(rows, row{s.on, good, s.peer(c.Label, c.Key, c.JID), join(s.dot, route(c), streams, fmt.Sprintf("%s %s", c.Direction, age(c.Since, s.now)), c.WhyInBand)})
+		since := fmt.Sprintf("%s %s", c.Direction, age(c.Since, s.now))
+		rows = append(rows, row{s.on, good, s.peer(c.Label, c.Key, c.JID), join(s.dot, route(c), streams, since, c.WhyInBand)})
 	}
 	for _, r := range s.Sync {
 		for _, m := range r.Remotes {
