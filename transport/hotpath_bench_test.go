@@ -47,20 +47,18 @@ func BenchmarkStanzaToPacket(b *testing.B) {
 	s := &stream{in: &byteReader{Reader: bufio.NewReaderSize(in, readBufBytes), left: maxStanzaBytes}}
 	s.dec = xml.NewDecoder(s.in)
 	in.first = []byte("<stream:stream xmlns='" + stanza.NSClient + "' xmlns:stream='" + stanza.NSStream + "'>")
-	if _, err := s.next(); err != nil {
+	root, err := s.next()
+	if err != nil {
 		b.Fatal(err)
 	}
+	s.plain = isPlain(root)
 	c, payloads, buf := newPacketConn(p, o), &payloadBuffer{}, make([]byte, maxPacketBytes)
-	read := &session{handler: &packetsTo{packetConn: c, from: p}}
+	read, from := &session{handler: &packetsTo{packetConn: c, from: p}}, &link{stream: s}
 	b.SetBytes(int64(packetSize(p)))
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		if n%benchPair == 0 {
-			start, err := s.next()
-			if err == nil {
-				err = read.readMessage(&link{stream: s}, start, payloads)
-			}
-			if err != nil {
+			if err := read.readStanza(from, payloads); err != nil {
 				b.Fatal(err)
 			}
 		}

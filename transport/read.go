@@ -9,36 +9,43 @@ import (
 func (s *session) read(l *link) error {
 	payloads := &payloadBuffer{}
 	for {
-		start, err := l.next()
-		if err != nil {
-			return err
-		}
-		s.heard.now()
-		if start.Name.Space != stanza.NSClient {
-			err = l.skip()
-		} else {
-			switch start.Name.Local {
-			case "message":
-				err = s.readMessage(l, start, payloads)
-			case "iq":
-				err = s.readIQ(l, start)
-			case "presence":
-				err = s.readPresence(l, start)
-			default:
-				err = l.skip()
-			}
-		}
-		if err != nil {
+		if err := s.readStanza(l, payloads); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *session) readMessage(l *link, start xmlStart, buf *payloadBuffer) error {
-	m, err := l.readMessage(start, buf)
-	switch {
-	case err != nil:
+func (s *session) readStanza(l *link, buf *payloadBuffer) error {
+	if m, ok := l.packetMessage(buf); ok {
+		s.heard.now()
+		s.take(m)
+		return nil
+	}
+	start, err := l.next()
+	if err != nil {
 		return err
+	}
+	s.heard.now()
+	if start.Name.Space != stanza.NSClient {
+		return l.skip()
+	}
+	switch start.Name.Local {
+	case "message":
+		m, err := l.readMessage(start, buf)
+		if err == nil {
+			s.take(m)
+		}
+		return err
+	case "iq":
+		return s.readIQ(l, start)
+	case "presence":
+		return s.readPresence(l, start)
+	}
+	return l.skip()
+}
+
+func (s *session) take(m message) {
+	switch {
 	case m.other.Name.Local != "":
 		s.noteOther(m)
 	case m.kind == string(stanza.MessageTypeError):
@@ -51,7 +58,6 @@ func (s *session) readMessage(l *link, start xmlStart, buf *payloadBuffer) error
 			s.handler.packets(m.from, payload)
 		}
 	}
-	return nil
 }
 
 // noteOther notes what only our server may bring: anybody can send something that looks like it.

@@ -142,11 +142,14 @@ type message struct {
 }
 
 // A payloadBuffer takes the payloads of one message. The 2 more bytes are what undoing base64 may want to write.
-type payloadBuffer [maxPayloads][chunk.MaxPayloadBytes + 2]byte
+type payloadBuffer struct {
+	bytes [maxPayloads][chunk.MaxPayloadBytes + 2]byte
+	list  [maxPayloads][]byte
+}
 
 // readMessage reads a message with its payloads, which are direct children; there are at most maxPayloads, and more are left out.
 func (s *stream) readMessage(start xml.StartElement, buf *payloadBuffer) (message, error) {
-	m := message{from: attr(start, "from"), kind: attr(start, "type")}
+	m := message{from: attr(start, "from"), kind: attr(start, "type"), payloads: buf.list[:0]}
 	for {
 		token, err := s.dec.Token()
 		if err != nil {
@@ -159,7 +162,7 @@ func (s *stream) readMessage(start xml.StartElement, buf *payloadBuffer) (messag
 			switch {
 			case token.Name.Space == NS && token.Name.Local == "p" && len(m.payloads) < maxPayloads:
 				var payload []byte
-				if payload, err = s.readPayload(buf[len(m.payloads)][:]); payload != nil {
+				if payload, err = s.readPayload(buf.bytes[len(m.payloads)][:]); payload != nil {
 					m.payloads = append(m.payloads, payload)
 				}
 			case m.kind == "error" && token.Name.Local == "error":

@@ -78,9 +78,11 @@ func (r *byteReader) text(max int) ([]byte, error) {
 
 // A stream is the XML stream of a connection (RFC 6120, 4), read by one goroutine.
 type stream struct {
-	conn net.Conn
-	in   *byteReader
-	dec  *xml.Decoder
+	conn  net.Conn
+	in    *byteReader
+	dec   *xml.Decoder
+	plain bool   // see isPlain
+	from  string // whom the last message with packets was from
 }
 
 // openStream sends a stream header and what is to follow it, and reads the server's header with its features. What follows is what will be asked for
@@ -104,6 +106,7 @@ func openStream(conn net.Conn, account jid.JID, secure bool, follows string) (*s
 	if root.Name != (xml.Name{Space: stanza.NSStream, Local: "stream"}) {
 		return nil, nil, fmt.Errorf("not an xmpp server: it answers with <%s>", clean(root.Name.Local))
 	}
+	s.plain = isPlain(root)
 	f, err := s.features()
 	return s, f, err
 }

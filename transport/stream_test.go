@@ -21,9 +21,11 @@ func incoming(t testing.TB, text string) *stream {
 	t.Helper()
 	s := &stream{in: &byteReader{Reader: bufio.NewReaderSize(iotest.HalfReader(strings.NewReader(streamStart+text)), readBufBytes)}}
 	s.dec = xml.NewDecoder(s.in)
-	if root, err := s.next(); err != nil || root.Name.Space != stanza.NSStream {
+	root, err := s.next()
+	if err != nil || root.Name.Space != stanza.NSStream {
 		t.Fatalf("%v, %v", root, err)
 	}
+	s.plain = isPlain(root)
 	return s
 }
 
