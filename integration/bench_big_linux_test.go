@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -98,7 +97,7 @@ func (g *bulk) fileRows(size int) []*benchRow {
 	})
 	rows = append(rows, g.timedRows(over, "clone", size, urls, g.clone("file"))...)
 	return append(rows,
-		&benchRow{over: over, name: "peak of a helper", scale: "MiB", number: func() float64 { return mib(g.helperPeak()) }},
+		&benchRow{over: over, name: "peak of a helper", scale: "MiB", number: func() float64 { return mib(highestPeak(g.b, g.report)) }},
 		&benchRow{over: over, name: "peak of serve", scale: "MiB", number: func() float64 { return mib(peakOf(g.b, g.daemon.cmd.Process.Pid)) }})
 }
 
@@ -216,27 +215,10 @@ func (g *bulk) pushRows(n int) []*benchRow {
 	}
 }
 
-func (g *bulk) helperPeak() (peak int) {
-	g.b.Helper()
-	text, err := os.Open(g.report)
-	if err != nil {
-		g.b.Fatal(err)
-	}
-	defer text.Close()
-	for lines := bufio.NewScanner(text); lines.Scan(); {
-		var n int
-		if _, err := fmt.Sscan(lines.Text(), &n); err != nil {
-			g.b.Fatal(err)
-		}
-		peak = max(peak, n)
-	}
-	return peak
-}
-
 // hold holds memory to its limits, after everything.
 func (g *bulk) hold() {
 	g.b.Helper()
-	if peak := g.helperPeak(); peak >= maxHelperBytes {
+	if peak := highestPeak(g.b, g.report); peak >= maxHelperBytes {
 		g.b.Errorf("a helper took %.1f MiB, at most %.0f are allowed", mib(peak), mib(maxHelperBytes))
 	}
 	if peak := peakOf(g.b, g.daemon.cmd.Process.Pid); peak >= maxServeBytes {

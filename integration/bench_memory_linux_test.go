@@ -34,8 +34,8 @@ func init() {
 	}
 }
 
-// runMeasured runs the program in our place and adds a line with its peak in bytes to file. The kernel's figure covers what
-// the program waited for as well, and this process when it forked: the program's own is at most that.
+// runMeasured runs the program in our place and adds a line with its peak in bytes and its processor time in nanoseconds to file. The kernel's
+// figures cover what the program waited for as well, and this process when it forked: the program's own are at most that.
 func runMeasured(program, file string) int {
 	cmd := exec.Command(program, os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -50,7 +50,7 @@ func runMeasured(program, file string) int {
 		fmt.Fprintln(os.Stderr, "peak memory:", err)
 		return 1
 	}
-	fmt.Fprintln(f, usage.Maxrss<<10) // kilobytes, on Linux
+	fmt.Fprintln(f, usage.Maxrss<<10, int64(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())) // the first in kilobytes, on Linux
 	if err := f.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, "peak memory:", err)
 		return 1
@@ -85,10 +85,10 @@ func memory(t *testing.T, s *testserver.Server, size int) {
 
 	begin := time.Now()
 	alice.git(work, "push", "--quiet", "origin", "HEAD:main")
-	pushTook, pushPeak := time.Since(begin), lastPeak(t, report, 1)
+	pushTook, pushPeak := time.Since(begin), lastRun(t, report, 1).peak
 	begin = time.Now()
 	alice.git(alice.dir, "clone", "--quiet", "--no-checkout", "--branch", "main", "xmpp::bob@localhost/proj", "again")
-	cloneTook, clonePeak := time.Since(begin), lastPeak(t, report, 2)
+	cloneTook, clonePeak := time.Since(begin), lastRun(t, report, 2).peak
 	if got := alice.git(filepath.Join(alice.dir, "again"), "rev-parse", "HEAD"); got != pushed {
 		t.Errorf("cloned %s, want %s", got, pushed)
 	}
@@ -128,20 +128,46 @@ func measureHelper(t testing.TB, h *home) (report string) {
 	return report
 }
 
-// lastPeak is the last of the want peaks in a report.
-func lastPeak(t testing.TB, report string, want int) int {
+// A measuredRun is a run of the helper, by what runMeasured has written.
+type measuredRun struct {
+	peak      int // bytes
+	processor time.Duration
+}
+
+// measuredRuns are all runs that are in a report.
+func measuredRuns(t testing.TB, report string) (runs []measuredRun) {
 	t.Helper()
 	text, err := os.ReadFile(report)
 	if err != nil {
 		t.Fatal(err)
 	}
-	peaks := strings.Fields(string(text))
-	if len(peaks) != want {
-		t.Fatalf("%d runs of the helper were measured, want %d", len(peaks), want)
+	for line := range strings.Lines(string(text)) {
+		var r measuredRun
+		var took int64
+		if _, err := fmt.Sscanln(line, &r.peak, &took); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		r.processor = time.Duration(took)
+		runs = append(runs, r)
 	}
-	peak, err := strconv.Atoi(peaks[want-1])
-	if err != nil {
-		t.Fatal(err)
+	return runs
+}
+
+// lastRun is the last of the want runs in a report.
+func lastRun(t testing.TB, report string, want int) measuredRun {
+	t.Helper()
+	runs := measuredRuns(t, report)
+	if len(runs) != want {
+		t.Fatalf("%d runs of the helper were measured, want %d", len(runs), want)
+	}
+	return runs[want-1]
+}
+
+// highestPeak is that of all runs in a report.
+func highestPeak(t testing.TB, report string) (peak int) {
+	t.Helper()
+	for _, r := range measuredRuns(t, report) {
+		peak = max(peak, r.peak)
 	}
 	return peak
 }

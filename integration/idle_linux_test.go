@@ -60,21 +60,27 @@ func TestIdle(t *testing.T) {
 // cpu is how much time the process has spent on a processor.
 func (d *daemon) cpu(t testing.TB) time.Duration {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.cmd.Process.Pid))
+	own, _ := processorTime(t, d.cmd.Process.Pid)
+	return own
+}
+
+// processorTime is how much time a process has spent on a processor, and how much its children have that it has waited for, with theirs.
+func processorTime(t testing.TB, pid int) (own, children time.Duration) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(text), ") ") // the name may have spaces
-	fields := strings.Fields(rest)
-	var ticks int
-	for _, f := range fields[11:13] { // utime and stime, proc(5)
-		n, err := strconv.Atoi(f)
+	var times [4]time.Duration
+	for i, f := range strings.Fields(rest)[11:15] { // utime, stime, cutime and cstime, proc(5)
+		ticks, err := strconv.Atoi(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ticks += n
+		times[i] = time.Duration(ticks) * time.Second / 100 // USER_HZ
 	}
-	return time.Duration(ticks) * time.Second / 100 // USER_HZ
+	return times[0] + times[1], times[2] + times[3]
 }
 
 // A tlsCounter stands between a client and its server and counts the client's TLS records of data. One has one write's stanzas.

@@ -1,10 +1,7 @@
 package integration
 
 import (
-	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -34,22 +31,10 @@ func TestLFSMemory(t *testing.T) {
 	p.bob.mustHave(t, p.served, oids)
 	p.alice.mustHave(t, again, oids)
 
-	text, err := os.ReadFile(report)
-	if err != nil {
-		t.Fatal(err)
+	if runs := len(measuredRuns(t, report)); runs < 2 {
+		t.Fatalf("%d runs were measured", runs)
 	}
-	peaks := strings.Fields(string(text))
-	if len(peaks) < 2 {
-		t.Fatalf("%d runs were measured", len(peaks))
-	}
-	agent := 0
-	for _, peak := range peaks {
-		n, err := strconv.Atoi(peak)
-		if err != nil {
-			t.Fatal(err)
-		}
-		agent = max(agent, n)
-	}
+	agent := highestPeak(t, report)
 	serve := peakOf(t, p.daemon.cmd.Process.Pid)
 	t.Logf("an object of %d MB: %.1f s up, %.1f s down; agent %.1f MiB, serve %.1f MiB", lfsMemoryBytes/1_000_000, up.Seconds(), down.Seconds(), mib(agent), mib(serve))
 	if agent >= maxLFSBytes || serve >= maxLFSBytes {
