@@ -15,13 +15,19 @@ const (
 	reasonCancelled = "push cancelled"
 )
 
-// oneByOne carries out each command by itself.
+// oneByOne carries out each command as if it were the only one.
 func (r *receiver) oneByOne(ctx context.Context, commands []command) ([]report, error) {
+	created, err := r.createMany(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
 	var reports []report
-	for _, c := range commands {
-		done, err := r.one(ctx, c)
-		if err != nil {
-			return nil, err
+	for i, c := range commands {
+		done, ok := created[i]
+		if !ok {
+			if done, err = r.one(ctx, c); err != nil {
+				return nil, err
+			}
 		}
 		reports = append(reports, done)
 	}

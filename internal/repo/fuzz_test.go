@@ -119,7 +119,7 @@ func FuzzOwnReport(f *testing.F) {
 			if named := strings.Contains("\n"+text, "\nok "+c.ref) || strings.Contains("\n"+text, "\nng "+c.ref); !named && (r.reason == "" || r.fallThrough) {
 				t.Fatalf("%q: %s is done", text, c.ref)
 			}
-			if lines := r.lines(); !strings.HasPrefix(lines[0], "ok "+c.ref) && !strings.HasPrefix(lines[0], "ng "+c.ref) {
+			if lines := r.lines(c); !strings.HasPrefix(lines[0], "ok "+c.ref) && !strings.HasPrefix(lines[0], "ng "+c.ref) {
 				t.Fatalf("%q: %q", text, lines)
 			}
 		}

@@ -59,7 +59,7 @@ func receive(ctx context.Context, integrate string, stdin io.Reader, stdout, std
 	if err != nil {
 		return err
 	}
-	return writeReports(stdout, reports)
+	return writeReports(stdout, req.commands, reports)
 }
 
 // newReceiver makes a receiver from what Command put into the environment.
@@ -126,15 +126,16 @@ func parseCommand(line string) (command, error) {
 
 // writeReports tells git what has become of the commands, so that it tells the
 // pusher the truth.
-func writeReports(out io.Writer, reports []report) error {
+func writeReports(out io.Writer, commands []command, reports []report) error {
 	var lines []string
-	for _, r := range reports {
-		lines = append(lines, r.lines()...)
+	for i, r := range reports {
+		lines = append(lines, r.lines(commands[i])...)
 	}
 	return writeSection(out, lines)
 }
 
-func (r report) lines() []string {
+// lines are the report of a command. What was done to the letter needs no more words, which with many refs would be most of what the pusher gets.
+func (r report) lines(c command) []string {
 	if r.reason != "" {
 		return []string{"ng " + r.ref + " " + oneLine(r.reason)}
 	}
@@ -142,8 +143,11 @@ func (r report) lines() []string {
 		return r.raw
 	}
 	ok := "ok " + r.ref
-	if r.fallThrough {
+	switch {
+	case r.fallThrough:
 		return []string{ok, "option fall-through"}
+	case r.done == (change{c.ref, c.old, c.new}) && !r.forced:
+		return []string{ok}
 	}
 	lines := []string{ok, "option refname " + r.done.ref,
 		"option old-oid " + r.done.old, "option new-oid " + r.done.new}
