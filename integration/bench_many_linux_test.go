@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"git-remote-xmpp/integration/testserver"
+	"git-remote-xmpp/internal/config"
 )
 
 const (
@@ -20,6 +21,9 @@ const (
 	// manyBytes is how much each client pushes, unless BENCH_MANY_BYTES says otherwise.
 	manyBytes = 1 << 20
 )
+
+// turnMark is what git touches in a client when it knows the other side's refs: its turn has come, and what follows is the push itself.
+const turnMark = ".git/turn"
 
 // manyClients is how many push at the same time, up to BENCH_MANY_CLIENTS.
 var manyClients = []int{1, 10, 50}
@@ -39,7 +43,7 @@ func BenchmarkMany(b *testing.B) {
 		}
 	}
 	benchReport(b, "many", rows, manyRounds, fmt.Sprintf("Clients with an account each push %d bytes at the same time, without deltas or compression: the rate is that of all together, and all git is on this machine.\n"+
-		"Fairness is the time that the last client takes, by that of the first. The peak is of a serve that was begun for this.", size))
+		"Fairness is the time that the last client takes, by that of the first: most wait for their turn, for serve takes in %d at once. Among turns it is the longest one by the shortest. The peak is of a serve that was begun for this.", size, config.DefaultMaxPushes))
 }
 
 // A crowd is clients with an account each, and Bob, who serves a repository for each of them, and one for all.
@@ -101,6 +105,9 @@ func (c *crowd) join(s *testserver.Server, user, own string) {
 	h.git(h.dir, "clone", "--quiet", c.bob.xmpp(own, "invite"), p.clone)
 	c.bob.xmpp(c.bob.dir, "peers", "set", h.key(), "--access", "write", c.shared)
 	h.git(p.clone, "remote", "add", "shared", "xmpp::bob@localhost/shared")
+	if err := os.WriteFile(filepath.Join(p.clone, ".git", "hooks", "pre-push"), []byte("#!/bin/sh\n: >"+turnMark+"\n"), 0o700); err != nil {
+		c.b.Fatal(err)
+	}
 	c.clients = append(c.clients, p)
 }
 
@@ -123,7 +130,9 @@ func (c *crowd) rows(n int, same bool) []*benchRow {
 		{over: over, name: name + ", peak of serve", scale: "MiB", number: func() float64 { return mib(last.peak) }},
 	}
 	if n > 1 {
-		rows = append(rows, &benchRow{over: over, name: name + ", fairness", number: func() float64 { return last.unfair }})
+		rows = append(rows,
+			&benchRow{over: over, name: name + ", fairness", number: func() float64 { return last.unfair }},
+			&benchRow{over: over, name: name + ", fairness among turns", number: func() float64 { return last.uneven }})
 	}
 	return rows
 }
@@ -132,6 +141,7 @@ func (c *crowd) rows(n int, same bool) []*benchRow {
 type crowdResult struct {
 	took   time.Duration // of all
 	unfair float64       // the last by the first
+	uneven float64       // the longest turn by the shortest
 	peak   int           // bytes
 }
 
@@ -151,7 +161,7 @@ func (c *crowd) push(clients []*crowdClient, same bool) crowdResult {
 		}
 		want[i] = p.commit(p.clone, "push-"+strconv.Itoa(p.n))
 	}
-	took, errs := make([]time.Duration, len(clients)), make([]error, len(clients))
+	took, turns, errs := make([]time.Duration, len(clients)), make([]time.Duration, len(clients)), make([]error, len(clients))
 	var all sync.WaitGroup
 	begin := time.Now()
 	for i, p := range clients {
@@ -160,6 +170,10 @@ func (c *crowd) push(clients []*crowdClient, same bool) crowdResult {
 				errs[i] = fmt.Errorf("%s: %w: %s", p.name, err, out)
 			}
 			took[i] = time.Since(begin)
+			turn, err := os.Stat(filepath.Join(p.clone, turnMark))
+			if errs[i] = errors.Join(errs[i], err); err == nil {
+				turns[i] = begin.Add(took[i]).Sub(turn.ModTime())
+			}
 		})
 	}
 	all.Wait()
@@ -175,7 +189,8 @@ func (c *crowd) push(clients []*crowdClient, same bool) crowdResult {
 			c.b.Fatalf("%s is %s there, not %s", p.name, got, want[i])
 		}
 	}
-	return crowdResult{slices.Max(took), slices.Max(took).Seconds() / slices.Min(took).Seconds(), peakOf(c.b, c.serves.cmd.Process.Pid)}
+	by := func(times []time.Duration) float64 { return slices.Max(times).Seconds() / slices.Min(times).Seconds() }
+	return crowdResult{slices.Max(took), by(took), by(turns), peakOf(c.b, c.serves.cmd.Process.Pid)}
 }
 
 func (p *crowdClient) remote(same bool) string {
