@@ -34,6 +34,7 @@ type job struct {
 
 	writing sync.Mutex  // standard output and error share the stream
 	held    []byte      // what goes before the next message
+	frames  []byte      // what was written last, for its room
 	watch   *time.Timer // cancels the job without progress
 }
 

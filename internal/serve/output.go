@@ -44,11 +44,11 @@ func (j *job) acceptWithOutput() (stop func(), err error) {
 func (j *job) write(m protocol.Message) error {
 	j.writing.Lock()
 	defer j.writing.Unlock()
-	frames, err := protocol.Append(j.held, m)
+	frames, err := protocol.Append(append(j.frames[:0], j.held...), m)
 	if err != nil {
 		return err
 	}
-	j.held = nil
+	j.frames, j.held = frames, nil
 	done := j.pace.wait()
 	n, err := j.stream.Write(frames)
 	if done(n); err != nil {

@@ -30,6 +30,7 @@ var ErrTimeout = errors.New("no progress")
 // goroutine may read and another write.
 type Tunnel struct {
 	stream  Stream
+	frame   []byte // the last one, for its room; the writer's
 	reader  *protocol.Reader
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -92,8 +93,12 @@ func (t *Tunnel) Next() (protocol.Message, error) {
 
 // Write sends a message; it blocks while the peer takes no more.
 func (t *Tunnel) Write(m protocol.Message) error {
-	err := protocol.Write(t.stream, m)
-	if err == nil {
+	frame, err := protocol.Append(t.frame[:0], m)
+	if err != nil {
+		return err
+	}
+	t.frame = frame
+	if _, err = t.stream.Write(frame); err == nil {
 		t.Progress()
 	}
 	return err
