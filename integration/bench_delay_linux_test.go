@@ -20,7 +20,7 @@ const (
 	settle = 6 * oneWay
 )
 
-// BenchmarkDelay measures what a push of one small commit costs, by ways to connect, between machines that are near to and far from
+// BenchmarkDelay measures what a push of one small commit costs, and a look at the refs, by ways to connect, between machines that are near to and far from
 // each other. It prints a table as BenchmarkServers does.
 func BenchmarkDelay(b *testing.B) {
 	var rows []*benchRow
@@ -105,6 +105,10 @@ func (p *delayPair) rows(over string, ssh []*benchRow) []*benchRow {
 			p.push()
 			time.Sleep(settle)
 			return p.push()
+		}),
+		row("ls-remote through the agent, with a connection", ssh[2], func() time.Duration {
+			time.Sleep(settle)
+			return p.pusher.list()
 		}),
 		row("through an agent that was killed", ssh[0], func() time.Duration {
 			p.agent.kill()

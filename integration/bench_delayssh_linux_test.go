@@ -55,11 +55,15 @@ func newSSHPusher(b *testing.B, sshd *testserver.SSHServer, command string) *ben
 }
 
 func (d *delaySSH) rows(over string) []*benchRow {
-	row := func(name string, p *benchPusher) *benchRow {
+	row := func(name string, measure func() time.Duration) *benchRow {
 		return &benchRow{over: over, name: name, measure: func() (took time.Duration) {
-			d.from.Do(func() { took = p.push(benchSmallBytes) })
+			d.from.Do(func() { took = measure() })
 			return took
 		}}
 	}
-	return []*benchRow{row("ssh", d.cold), row("ssh, ControlMaster that is connected", d.master)}
+	return []*benchRow{
+		row("ssh", func() time.Duration { return d.cold.push(benchSmallBytes) }),
+		row("ssh, ControlMaster that is connected", func() time.Duration { return d.master.push(benchSmallBytes) }),
+		row("ls-remote over ssh, ControlMaster that is connected", d.master.list),
+	}
 }

@@ -188,3 +188,15 @@ func (p *benchPusher) push(size int, options ...string) time.Duration {
 	}
 	return took
 }
+
+// list looks at the refs and returns the time that took.
+func (p *benchPusher) list() time.Duration {
+	p.t.Helper()
+	begin := time.Now()
+	refs := p.git(p.dir, "ls-remote", "--quiet", "origin")
+	took := time.Since(begin)
+	if !strings.Contains(refs, "refs/heads/main") {
+		p.t.Fatalf("the refs there are %q", refs)
+	}
+	return took
+}
