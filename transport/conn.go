@@ -37,7 +37,9 @@ func (e *Endpoint) track(q *quic.Conn, p *peer, dialed bool) *Conn {
 	e.cfg.Log.Debug("connection begun", "with", p.full)
 	c.watchFlight()
 	context.AfterFunc(q.Context(), func() {
-		p.conn.CompareAndSwap(q, nil) // peers are remembered for longer
+		if p.conn.CompareAndSwap(q, nil) { // peers are remembered for longer
+			e.session.out.forget(p)
+		}
 		e.book.remove(c)
 		stats := q.ConnectionStats()
 		e.cfg.Log.Debug("connection ended", "with", p.full, "why", context.Cause(q.Context()), "packetsSent", stats.PacketsSent, "packetsLost", stats.PacketsLost)

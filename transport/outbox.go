@@ -220,6 +220,13 @@ func (o *outbox) repeat(to *peer) {
 	o.signal()
 }
 
+// forget gives up what repeat is for: there is nobody any more who would miss it, and peers are remembered for longer.
+func (o *outbox) forget(to *peer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	to.last = nil
+}
+
 // flushLocked moves the pending payload of a peer, or with nil those of all, to the queue.
 func (o *outbox) flushLocked(to *peer) {
 	for p, item := range o.pending {

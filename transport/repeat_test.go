@@ -8,7 +8,7 @@ import (
 	"mellium.im/xmpp/jid"
 )
 
-// The last payload is sent once more if it is some time ago, once, and only while there is a link.
+// The last payload is sent once more if it is some time ago, once, and only while there is a link. One that is forgotten isn't, and takes no room.
 func TestLastPayloadIsRepeated(t *testing.T) {
 	o, to := newOutbox(), newPeer(jid.MustParse("bob@localhost/git-b"))
 	o.link(true)
@@ -33,6 +33,17 @@ func TestLastPayloadIsRepeated(t *testing.T) {
 		t.Errorf("sent %d bytes again, want the same %d", len(again), len(sent))
 	}
 	nothing("sent again already")
+
+	if err := o.packet(to, make([]byte, minPacketBytes)); err != nil {
+		t.Fatal(err)
+	}
+	o.take(t.Context(), nil)
+	to.lastSent = time.Now().Add(-repeatAfter)
+	o.forget(to)
+	nothing("forgotten")
+	if cap(to.last) != 0 {
+		t.Errorf("%d bytes are kept for a peer that is forgotten", cap(to.last))
+	}
 	if o.bytes != 0 {
 		t.Errorf("%d bytes are counted as waiting", o.bytes)
 	}
