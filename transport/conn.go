@@ -11,9 +11,6 @@ import (
 	"mellium.im/xmpp/jid"
 )
 
-// A Stream is one of QUIC's bidirectional streams.
-type Stream = quic.Stream
-
 // A Conn is a connection to a peer whose key is known.
 type Conn struct {
 	endpoint *Endpoint
@@ -21,6 +18,7 @@ type Conn struct {
 	peer     *peer
 	key      ed25519.PublicKey
 	way      way
+	trip     time.Duration // the latest round trip that the peer's pace knows
 
 	mu    sync.Mutex
 	cause error // why it was abandoned
@@ -42,7 +40,9 @@ func (e *Endpoint) track(q *quic.Conn, p *peer, dialed bool) *Conn {
 		}
 		e.book.remove(c)
 		stats := q.ConnectionStats()
-		e.cfg.Log.Debug("connection ended", "with", p.full, "why", context.Cause(q.Context()), "packetsSent", stats.PacketsSent, "packetsLost", stats.PacketsLost)
+		most, waited := p.pace.state()
+		e.cfg.Log.Debug("connection ended", "with", p.full, "why", context.Cause(q.Context()), "packetsSent", stats.PacketsSent, "packetsLost", stats.PacketsLost,
+			"mostOnTheWay", most, "heldBack", waited)
 	})
 	if e.cfg.Direct != nil {
 		e.begin(c.goDirect)
@@ -62,16 +62,21 @@ func (c *Conn) Context() context.Context { return c.quic.Context() }
 // OpenStream opens a stream; it may wait for the peer to allow one more.
 func (c *Conn) OpenStream(ctx context.Context) (*Stream, error) {
 	c.mayGoDirect()
-	return c.quic.OpenStreamSync(ctx)
+	s, err := c.quic.OpenStreamSync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.stream(s), nil
 }
 
 // AcceptStream returns the next stream that the peer opened.
 func (c *Conn) AcceptStream(ctx context.Context) (*Stream, error) {
 	s, err := c.quic.AcceptStream(ctx)
-	if err == nil {
-		c.mayGoDirect()
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	c.mayGoDirect()
+	return c.stream(s), nil
 }
 
 // Close ends the connection with one of protocol's codes; 0 is the normal end.

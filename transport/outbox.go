@@ -66,6 +66,7 @@ type outgoing struct {
 	since    time.Time
 	paced    bool // ends with a full packet that came after another one
 	held     bool // of acknowledgements that wait
+	lonely   bool // goes with another payload if one comes soon
 	repeated bool
 }
 
@@ -195,6 +196,7 @@ func (o *outbox) packet(to *peer, datagram []byte) error {
 		item = outgoing{to: to, payload: buf[:0], since: now}
 	}
 	item.add(datagram, now)
+	item.lonely = item.paced && to.pace.company()
 	o.pending[to] = item
 	o.bytes += len(datagram)
 	if !chunk.Fits(len(item.payload), minPacketBytes/2, limit) {
@@ -299,6 +301,11 @@ func (o *outbox) tryTake(record []byte) (filled []byte, wait time.Duration, more
 	}
 	if len(o.queue) == 0 && len(o.late) > 0 && !o.closed {
 		if wait = lateDelay - time.Since(o.late[0].since); wait > 0 {
+			return nil, wait, true
+		}
+	}
+	if len(o.queue) == 1 && o.queue[0].lonely && !o.closed && !o.small {
+		if wait = packingDelay - time.Since(o.queue[0].since); wait > 0 {
 			return nil, wait, true
 		}
 	}

@@ -134,6 +134,9 @@ func (c *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if direct && p.closing.Load() == 0 || !p.mayFly(len(b)) {
 		return len(b), nil
 	}
+	if len(b) >= minPacketBytes && p.pace.early(time.Now(), p.lastHeard()) {
+		return len(b), nil // as if lost
+	}
 	if err := c.out.packet(p, b); err != nil {
 		return 0, err
 	}
@@ -142,6 +145,7 @@ func (c *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 		p.limit.pay(len(b), now)
 	} else {
 		p.limit.wait(c.done, len(b), now)
+		p.pace.written(time.Now())
 	}
 	return len(b), nil
 }

@@ -47,6 +47,7 @@ type peer struct {
 	routes  routes
 	direct  *directAddr
 	flight  flight
+	pace    pace
 	heardAt atomic.Int64              // when something came last by the way that ours goes, as time since processStart: clocks are set
 	conn    atomic.Pointer[quic.Conn] // the latest, for its round trip
 	came    arrivals
@@ -85,7 +86,10 @@ func (p *peer) heard() {
 }
 
 // arrived says that what we have sent before one round trip has arrived, or is lost.
-func (p *peer) arrived() { p.heardAt.Store(int64(time.Since(processStart))) }
+func (p *peer) arrived() {
+	p.heardAt.Store(int64(time.Since(processStart)))
+	p.pace.wake()
+}
 
 // lastHeard is when that was said last.
 func (p *peer) lastHeard() time.Time { return processStart.Add(time.Duration(p.heardAt.Load())) }

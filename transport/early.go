@@ -1,0 +1,36 @@
+package transport
+
+import "time"
+
+const (
+	// askEvery is how often QUIC may ask for what it hasn't heard of. Where nothing has waited yet, it asks after 30 ms, and 60, and so on, with all of it.
+	askEvery = time.Second
+	// justNow is longer than it takes from QUIC's reading, or a stream's write, to the packet, and shorter than until QUIC asks.
+	justNow = 20 * time.Millisecond
+)
+
+// early tells whether a full packet, sent now, is one by which QUIC asks again too early for what it hasn't heard of: it isn't one of a stream's that is new, nothing was heard
+// lately, which could have told QUIC that something is lost, and it has asked already. Without that, a server
+// that stops for a second after a burst has a second's worth of the same before it.
+func (p *pace) early(now, heard time.Time) bool {
+	if now.Sub(heard) < justNow {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sent == p.arrived || now.Sub(p.taken) < justNow || now.Sub(p.wrote) < justNow {
+		return false
+	}
+	if now.Sub(p.asked) < askEvery {
+		return true
+	}
+	p.asked = now
+	return false
+}
+
+// written notes that a full packet was written, for which the writer may have waited.
+func (p *pace) written(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wrote = now
+}

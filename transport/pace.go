@@ -1,0 +1,264 @@
+package transport
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// pairBytes is the least that may be on its way: two packets, which fill a message. Where no more may be, they go together.
+	pairBytes = 2 * maxPacketBytes
+	// messageBytes is what the largest message takes.
+	messageBytes = maxPayloads * pairBytes
+	// A server may let a burst through before it slows down, and that it does is known only by what arrives. Until serverBurstBytes have arrived no more are on their way than
+	// it takes to have them there in serverBurstTime, from pairBytes to firstBytes.
+	serverBurstBytes = 24 << 10
+	serverBurstTime  = 100 * time.Millisecond
+	firstBytes       = 4 * pairBytes
+	// openBytes is what QUIC by itself begins with.
+	openBytes = 32 * maxPacketBytes
+	// firstGap is by which part of a round trip pairs follow each other, up to twice firstBytes: what has arrived is known by when it was sent.
+	firstGap = 16
+	// mostQueueing is how much longer a round trip may take than the shortest one before less is sent. Up to littleQueueing, more may be.
+	mostQueueing   = time.Second
+	littleQueueing = mostQueueing / 2
+	noQueueing     = mostQueueing / 16
+	// calmTime is how long no round trip may have taken long before a server that is slow is sent more at once.
+	calmTime = 3 * time.Second
+	// inTime is by how much what was sent may seem to have been sent after what QUIC has measured, which looks at the clock before it makes packets.
+	inTime = 300 * time.Microsecond
+	// unevenPart is by which part of a round trip every other pair waits where much waits anyway. Round trips that are all the same have QUIC send again
+	// what comes only a little later.
+	unevenPart = 8
+	// sureAfter is how long after the peer was heard without QUIC's measuring anything new it is taken to have measured the same once more. It doesn't measure what it
+	// had thought lost, either.
+	sureAfter = 50 * time.Millisecond
+	// quietTime is how long after a write of a stream another one may go without waiting.
+	quietTime = 100 * time.Millisecond
+	// maxParts is how many parts of what is on its way are told apart.
+	maxParts = 64
+)
+
+// A pace holds back what streams send to a peer through servers, so that little waits in front of a server that is slow, and a control message, which waits behind that, doesn't
+// wait long. QUIC by itself has 63 kB on the way before it hears anything. The measure is how much longer a round trip takes than the shortest one, whoever is the cause.
+type pace struct {
+	waiting atomic.Int32 // writers
+
+	mu      sync.Mutex
+	heard   chan struct{} // closed when something comes from the peer; nil while nobody waits
+	sent    uint64        // bytes of streams
+	arrived uint64        // of these
+	parts   []part        // of what is on its way, oldest first
+	most    uint64        // that may be on its way
+	narrow  bool          // that was in the way since it was changed
+	held    bool          // until there is room for two packets
+	gap     time.Time     // until when no pair follows
+	uneven  bool          // the next pair waits a little
+	slow    bool          // at times less has to be
+	changed time.Time     // when most was last
+	queued  time.Time     // when a round trip took long last
+	taken   time.Time     // when streams sent something last
+	wrote   time.Time     // when a full packet was written last
+	asked   time.Time     // when QUIC was allowed to ask last, see early
+	waited  time.Duration // by all writers, while they were held back
+}
+
+// A part is the bytes up to end, sent until at.
+type part struct {
+	end uint64
+	at  time.Time
+}
+
+// A look is what is known of the way to a peer.
+type look struct {
+	now, heard    time.Time      // when the peer was
+	latest, least time.Duration  // round trips by QUIC
+	known         *time.Duration // the latest one that was looked at, of the same connection
+}
+
+// take notes n bytes of a stream's that are about to be sent, unless they would be too much on its way.
+func (p *pace) take(_ *Stream, n int, l look) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lookLocked(l)
+	if !p.roomLocked(uint64(n), l.now) {
+		return false
+	}
+	p.noteLocked(uint64(n), l)
+	return true
+}
+
+// room tells whether take would.
+func (p *pace) room(_ *Stream, n int, l look) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lookLocked(l)
+	return p.roomLocked(uint64(n), l.now)
+}
+
+// takeLoose notes n bytes, unless there would be more than a packet of such bytes of the stream on its way.
+func (p *pace) takeLoose(s *Stream, n int, l look) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lookLocked(l)
+	if p.arrived >= s.until && l.now.Sub(s.written) > quietTime {
+		s.loose = 0
+	}
+	if s.loose+n > minPacketBytes {
+		return false
+	}
+	p.noteLocked(uint64(n), l)
+	s.loose, s.until = s.loose+n, p.sent
+	return true
+}
+
+func (p *pace) roomLocked(n uint64, now time.Time) bool {
+	flight := p.sent - p.arrived
+	if p.held {
+		n = max(n, min(pairs(p.most), messageBytes))
+	}
+	p.held = flight > 0 && flight+n > p.most
+	p.narrow = p.narrow || p.held
+	return !p.held && !now.Before(p.gap)
+}
+
+// noteLocked notes n bytes. Parts are pairs of packets, or a 32nd of what may be on its way, but for the newest one.
+func (p *pace) noteLocked(n uint64, l look) {
+	p.sent += n
+	p.taken = l.now
+	last := len(p.parts) - 1
+	if last == maxParts-1 || last >= 0 && p.sent-p.beginLocked(last) <= max(pairBytes, p.most/(maxParts/2)) {
+		p.parts[last] = part{p.sent, l.now}
+	} else {
+		p.parts = append(p.parts, part{p.sent, l.now})
+		last++
+	}
+	if p.most <= 2*firstBytes && p.sent-p.beginLocked(last)+n > pairBytes {
+		p.gap = l.now.Add(l.least / firstGap)
+	}
+}
+
+func (p *pace) beginLocked(i int) uint64 {
+	if i == 0 {
+		return p.arrived
+	}
+	return p.parts[i-1].end
+}
+
+// lookLocked finds out what has arrived. A round trip that QUIC has newly measured is that of what was sent so long ago.
+func (p *pace) lookLocked(l look) {
+	if p.most == 0 {
+		p.most = pairs(serverBurstBytes * uint64(l.least) / uint64(serverBurstTime))
+		if p.most > firstBytes || l.least == 0 {
+			p.most = firstBytes
+		}
+	}
+	same, flight := l.latest == *l.known, p.sent-p.arrived
+	*l.known = l.latest
+	until := l.now.Add(inTime)
+	switch {
+	case l.latest == 0 || same && l.now.Sub(l.heard) <= sureAfter:
+		return
+	case same:
+		until = l.heard
+	}
+	news := p.arriveLocked(until.Add(-l.latest), l.latest/16)
+	if same && news == 0 {
+		return
+	}
+	p.adaptLocked(l, flight, news)
+	if p.uneven = !p.uneven; p.uneven && l.latest-l.least > mostQueueing {
+		p.gap = l.now.Add(l.latest / unevenPart)
+	}
+}
+
+// arriveLocked notes that what was sent until then has arrived, or at least one part that was sent little later. It returns how much of that is new.
+func (p *pace) arriveLocked(until time.Time, later time.Duration) (news uint64) {
+	n, before := 0, p.arrived
+	for n < len(p.parts) && (!p.parts[n].at.After(until) || n == 0 && !p.parts[n].at.After(until.Add(later))) {
+		p.arrived = p.parts[n].end
+		n++
+	}
+	p.parts = append(p.parts[:0], p.parts[n:]...)
+	return p.arrived - before
+}
+
+// adaptLocked changes how much may be on its way, by a round trip, what was on its way until now, and what of this has arrived.
+func (p *pace) adaptLocked(l look, flight, news uint64) {
+	queueing, since := l.latest-l.least, l.now.Sub(p.changed)
+	if queueing > littleQueueing {
+		p.queued = l.now
+	}
+	switch {
+	case !p.narrow: // and so not the cause
+	case queueing > mostQueueing && since > l.latest: // it was sent since
+		fit := float64(min(p.most, flight)) * float64(l.least+mostQueueing) / float64(l.latest)
+		p.slow = true
+		p.changeLocked(pairs(max(uint64(fit), p.most/2)), l.now)
+	case queueing > littleQueueing || p.arrived < serverBurstBytes:
+	case p.slow || queueing > noQueueing:
+		if since > max(l.latest, littleQueueing) && (!p.slow || l.now.Sub(p.queued) > calmTime) { // a server that was idle may let a burst through
+			p.changeLocked(p.most+max(pairBytes, p.most/8), l.now)
+		}
+	default: // in each round trip as much again
+		p.changeLocked(max(p.most+news, min(openBytes, p.arrived)), l.now)
+	}
+}
+
+func (p *pace) changeLocked(most uint64, now time.Time) {
+	p.most, p.narrow, p.changed = most, false, now
+	p.slow = p.slow && most < 2*openBytes
+}
+
+// pairs is how much of n bytes is whole pairs of packets; at least one.
+func pairs(n uint64) uint64 { return max(n/pairBytes, 1) * pairBytes }
+
+// wait says that a writer waits, until done is called.
+func (p *pace) wait() (done func()) {
+	began := time.Now()
+	p.waiting.Add(1)
+	return func() {
+		p.waiting.Add(-1)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.waited += time.Since(began)
+	}
+}
+
+// next is closed when something comes from the peer.
+func (p *pace) next() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.heard == nil {
+		p.heard = make(chan struct{})
+	}
+	return p.heard
+}
+
+// wake is called when something has come from the peer.
+func (p *pace) wake() {
+	if p.waiting.Load() == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.heard != nil {
+		close(p.heard)
+		p.heard = nil
+	}
+}
+
+// state is for the log.
+func (p *pace) state() (most uint64, waited time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most, p.waited
+}
+
+// company tells whether another pair is going to follow one at once, for the same message.
+func (p *pace) company() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most >= messageBytes && p.most <= openBytes && p.narrow
+}

@@ -1,0 +1,119 @@
+package transport
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+)
+
+const (
+	// firstLook is how long after something was heard from a peer QUIC is asked what that was, and lastLook how long it takes until it is asked anyway.
+	firstLook = 500 * time.Microsecond
+	lastLook  = 100 * time.Millisecond
+)
+
+// A Stream is one of QUIC's bidirectional streams. Its writes wait while there is much on the way to the peer through servers.
+type Stream struct {
+	*quic.Stream
+	conn     *Conn
+	limiter  func(int) int // packet, once for all writes
+	deadline deadline      // of writes
+
+	writing sync.Mutex
+	left    int       // bytes of the present write
+	written time.Time // when the last one ended
+
+	// Of writes that don't wait; for the peer's pace.
+	loose int    // bytes
+	until uint64 // what the peer was sent when the last of these went
+}
+
+func (c *Conn) stream(s *quic.Stream) *Stream {
+	stream := &Stream{Stream: s, conn: c}
+	stream.limiter = stream.packet
+	stream.deadline.init()
+	return stream
+}
+
+// Write waits while much is on the way. Less than a packet doesn't, such as a control message, unless there was more on the stream just now.
+func (s *Stream) Write(b []byte) (written int, err error) {
+	s.writing.Lock()
+	defer func() {
+		s.written = time.Now()
+		s.writing.Unlock()
+	}()
+	if len(b) < minPacketBytes && s.goes(len(b), (*pace).takeLoose) {
+		return s.Stream.Write(b)
+	}
+	for len(b)-written > maxPacketBytes {
+		s.left = len(b) - written
+		n, err := s.Stream.WriteWithLimit(b[written:], s.limiter)
+		written += n
+		if !errors.Is(err, quic.ErrWriteLimitReached) {
+			return written, err
+		}
+		s.await(min(maxPacketBytes, len(b)-written), (*pace).room)
+	}
+	s.await(len(b)-written, (*pace).take)
+	n, err := s.Stream.Write(b[written:]) // which returns before it is sent: its packet takes what is written next, too, or the end of the stream
+	return written + n, err
+}
+
+// packet tells QUIC how many of n bytes may go into the next packet. The last ones of a write don't: see there.
+func (s *Stream) packet(n int) int {
+	if n == s.left || !s.goes(n, (*pace).take) {
+		return 0
+	}
+	s.left -= n
+	return n
+}
+
+// goes tells whether n bytes may be sent now, by one of pace's methods.
+func (s *Stream) goes(n int, by func(*pace, *Stream, int, look) bool) bool {
+	p := s.conn.peer
+	if p.routes.up() {
+		return true
+	}
+	stats := s.conn.quic.ConnectionStats()
+	return by(&p.pace, s, n, look{time.Now(), p.lastHeard(), stats.LatestRTT, stats.MinRTT, &s.conn.trip})
+}
+
+// await waits until n bytes may be sent. It returns as well when the deadline has passed, or the stream has ended: a write says so.
+func (s *Stream) await(n int, by func(*pace, *Stream, int, look) bool) {
+	if s.goes(n, by) {
+		return
+	}
+	p := &s.conn.peer.pace
+	defer p.wait()()
+	delay := firstLook
+	for {
+		heard := p.next()
+		if s.goes(n, by) {
+			return
+		}
+		select {
+		case <-heard:
+			delay = firstLook
+		case <-time.After(delay):
+			delay = min(2*delay, lastLook)
+		case <-s.deadline.passed():
+			return
+		case <-s.Context().Done():
+			return
+		}
+	}
+}
+
+// SetDeadline sets the deadline of reads and writes.
+func (s *Stream) SetDeadline(t time.Time) error {
+	s.deadline.set(t)
+	return s.Stream.SetDeadline(t)
+}
+
+// SetWriteDeadline sets the deadline of writes.
+func (s *Stream) SetWriteDeadline(t time.Time) error {
+	s.deadline.set(t)
+	return s.Stream.SetWriteDeadline(t)
+}
