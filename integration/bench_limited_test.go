@@ -49,7 +49,7 @@ func BenchmarkLimited(b *testing.B) {
 
 // A limitedLink is Alice, who sends to Bob through a server that limits bytes.
 type limitedLink struct {
-	b             *testing.B
+	b             testing.TB
 	over          string
 	stream        *benchStream
 	alices, bobs  *wire

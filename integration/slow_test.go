@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,5 +73,21 @@ func TestDefaultRateLimits(t *testing.T) {
 				t.Errorf("main is %s, want %s", got, pushed)
 			}
 		})
+	}
+}
+
+// Beside a transfer through a server that is slow a control message is answered soon: what QUIC would have on its way by itself takes more than 6 s.
+func TestControlMessageBesideTransfer(t *testing.T) {
+	t.Parallel()
+	const soon = 3 * time.Second // 2 s, and some for a machine that is busy
+	s := testserver.New(t, testserver.Prosody, testserver.Options{BytesPerSecond: 10_000})
+	l := &limitedLink{b: t, stream: newBenchStream(t, s, nil)}
+	answers, err := l.control(6 * time.Second)
+	if err != nil {
+		t.Fatal(l.stream.from.Explain(err))
+	}
+	t.Log(answers)
+	if longest := slices.Max(answers); longest > soon {
+		t.Errorf("a control message was answered after %v", longest)
 	}
 }
