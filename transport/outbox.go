@@ -21,6 +21,8 @@ const (
 	// pacedDelay is the same while full packets come one by one, no more than pacedWindow apart: QUIC spreads what it sends over the round trip.
 	pacedDelay  = 4 * time.Millisecond
 	pacedWindow = 10 * time.Millisecond
+	// companyDelay is how long a full payload waits for another one, where the server is slow and another one is going to come.
+	companyDelay = 20 * time.Millisecond
 	// ackDelay is how long small packets wait for company while much comes in: without it every
 	// acknowledgement is a message of its own, and costs the server as much as a full one.
 	ackDelay = 2 * time.Millisecond
@@ -305,7 +307,7 @@ func (o *outbox) tryTake(record []byte) (filled []byte, wait time.Duration, more
 		}
 	}
 	if len(o.queue) == 1 && o.queue[0].lonely && !o.closed && !o.small {
-		if wait = packingDelay - time.Since(o.queue[0].since); wait > 0 {
+		if wait = companyDelay - time.Since(o.queue[0].since); wait > 0 {
 			return nil, wait, true
 		}
 	}
