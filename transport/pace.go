@@ -18,22 +18,15 @@ const (
 	firstBytes       = 4 * pairBytes
 	// openBytes is what QUIC by itself begins with.
 	openBytes = 32 * maxPacketBytes
-	// firstGap is by which part of a round trip pairs follow each other, up to twice firstBytes: what has arrived is known by when it was sent.
-	firstGap = 16
 	// mostQueueing is how much longer a round trip may take than the shortest one before less is sent. Up to littleQueueing, more may be.
 	mostQueueing   = time.Second
 	littleQueueing = mostQueueing / 2
-	noQueueing     = mostQueueing / 16
+	// noQueueing, or as much as the shortest round trip takes, is so little that it needn't be a server's that is slow.
+	noQueueing = mostQueueing / 16
 	// calmTime is how long no round trip may have taken long before a server that is slow is sent more at once.
 	calmTime = 3 * time.Second
 	// inTime is by how much what was sent may seem to have been sent after what QUIC has measured, which looks at the clock before it makes packets.
 	inTime = 300 * time.Microsecond
-	// unevenPart is by which part of a round trip every other pair waits where much waits anyway. Round trips that are all the same have QUIC send again
-	// what comes only a little later.
-	unevenPart = 8
-	// sureAfter is how long after the peer was heard without QUIC's measuring anything new it is taken to have measured the same once more. It doesn't measure what it
-	// had thought lost, either.
-	sureAfter = 50 * time.Millisecond
 	// quietTime is how long after a write of a stream another one may go without waiting.
 	quietTime = 100 * time.Millisecond
 	// maxParts is how many parts of what is on its way are told apart.
@@ -53,8 +46,6 @@ type pace struct {
 	most    uint64        // that may be on its way
 	narrow  bool          // that was in the way since it was changed
 	held    bool          // until there is room for two packets
-	gap     time.Time     // until when no pair follows
-	uneven  bool          // the next pair waits a little
 	slow    bool          // at times less has to be
 	changed time.Time     // when most was last
 	queued  time.Time     // when a round trip took long last
@@ -72,7 +63,7 @@ type part struct {
 
 // A look is what is known of the way to a peer.
 type look struct {
-	now, heard    time.Time      // when the peer was
+	now           time.Time
 	latest, least time.Duration  // round trips by QUIC
 	known         *time.Duration // the latest one that was looked at, of the same connection
 }
@@ -82,10 +73,10 @@ func (p *pace) take(_ *Stream, n int, l look) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lookLocked(l)
-	if !p.roomLocked(uint64(n), l.now) {
+	if !p.roomLocked(uint64(n)) {
 		return false
 	}
-	p.noteLocked(uint64(n), l)
+	p.noteLocked(uint64(n), l.now)
 	return true
 }
 
@@ -94,7 +85,7 @@ func (p *pace) room(_ *Stream, n int, l look) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lookLocked(l)
-	return p.roomLocked(uint64(n), l.now)
+	return p.roomLocked(uint64(n))
 }
 
 // takeLoose notes n bytes, unless there would be more than a packet of such bytes of the stream on its way.
@@ -108,35 +99,31 @@ func (p *pace) takeLoose(s *Stream, n int, l look) bool {
 	if s.loose+n > minPacketBytes {
 		return false
 	}
-	p.noteLocked(uint64(n), l)
+	p.noteLocked(uint64(n), l.now)
 	s.loose, s.until = s.loose+n, p.sent
 	return true
 }
 
-func (p *pace) roomLocked(n uint64, now time.Time) bool {
+func (p *pace) roomLocked(n uint64) bool {
 	flight := p.sent - p.arrived
 	if p.held {
 		n = max(n, min(pairs(p.most), messageBytes))
 	}
 	p.held = flight > 0 && flight+n > p.most
 	p.narrow = p.narrow || p.held
-	return !p.held && !now.Before(p.gap)
+	return !p.held
 }
 
 // noteLocked notes n bytes. Parts are pairs of packets, or a 32nd of what may be on its way, but for the newest one.
-func (p *pace) noteLocked(n uint64, l look) {
+func (p *pace) noteLocked(n uint64, now time.Time) {
 	p.sent += n
-	p.taken = l.now
+	p.taken = now
 	last := len(p.parts) - 1
 	if last == maxParts-1 || last >= 0 && p.sent-p.beginLocked(last) <= max(pairBytes, p.most/(maxParts/2)) {
-		p.parts[last] = part{p.sent, l.now}
-	} else {
-		p.parts = append(p.parts, part{p.sent, l.now})
-		last++
+		p.parts[last] = part{p.sent, now}
+		return
 	}
-	if p.most <= 2*firstBytes && p.sent-p.beginLocked(last)+n > pairBytes {
-		p.gap = l.now.Add(l.least / firstGap)
-	}
+	p.parts = append(p.parts, part{p.sent, now})
 }
 
 func (p *pace) beginLocked(i int) uint64 {
@@ -146,37 +133,25 @@ func (p *pace) beginLocked(i int) uint64 {
 	return p.parts[i-1].end
 }
 
-// lookLocked finds out what has arrived. A round trip that QUIC has newly measured is that of what was sent so long ago.
+// lookLocked finds out what has arrived, when QUIC has measured a round trip: all that was sent one such before now.
 func (p *pace) lookLocked(l look) {
 	if p.most == 0 {
-		p.most = pairs(serverBurstBytes * uint64(l.least) / uint64(serverBurstTime))
-		if p.most > firstBytes || l.least == 0 {
-			p.most = firstBytes
+		p.most = firstBytes
+		if l.least > 0 {
+			p.most = min(pairs(serverBurstBytes*uint64(l.least)/uint64(serverBurstTime)), firstBytes)
 		}
 	}
-	same, flight := l.latest == *l.known, p.sent-p.arrived
+	if l.latest == *l.known {
+		return
+	}
 	*l.known = l.latest
-	until := l.now.Add(inTime)
-	switch {
-	case l.latest == 0 || same && l.now.Sub(l.heard) <= sureAfter:
-		return
-	case same:
-		until = l.heard
-	}
-	news := p.arriveLocked(until.Add(-l.latest), l.latest/16)
-	if same && news == 0 {
-		return
-	}
-	p.adaptLocked(l, flight, news)
-	if p.uneven = !p.uneven; p.uneven && l.latest-l.least > mostQueueing {
-		p.gap = l.now.Add(l.latest / unevenPart)
-	}
+	p.adaptLocked(l, p.sent-p.arrived, p.arriveLocked(l.now.Add(inTime-l.latest)))
 }
 
-// arriveLocked notes that what was sent until then has arrived, or at least one part that was sent little later. It returns how much of that is new.
-func (p *pace) arriveLocked(until time.Time, later time.Duration) (news uint64) {
+// arriveLocked notes that what was sent until then has arrived. It returns how much of that is new.
+func (p *pace) arriveLocked(until time.Time) (news uint64) {
 	n, before := 0, p.arrived
-	for n < len(p.parts) && (!p.parts[n].at.After(until) || n == 0 && !p.parts[n].at.After(until.Add(later))) {
+	for n < len(p.parts) && !p.parts[n].at.After(until) {
 		p.arrived = p.parts[n].end
 		n++
 	}
@@ -197,7 +172,7 @@ func (p *pace) adaptLocked(l look, flight, news uint64) {
 		p.slow = true
 		p.changeLocked(pairs(max(uint64(fit), p.most/2)), l.now)
 	case queueing > littleQueueing || p.arrived < serverBurstBytes:
-	case p.slow || queueing > noQueueing:
+	case p.slow || queueing > max(noQueueing, l.least):
 		if since > max(l.latest, littleQueueing) && (!p.slow || l.now.Sub(p.queued) > calmTime) { // a server that was idle may let a burst through
 			p.changeLocked(p.most+max(pairBytes, p.most/8), l.now)
 		}

@@ -77,7 +77,7 @@ func (s *Stream) goes(n int, by func(*pace, *Stream, int, look) bool) bool {
 		return true
 	}
 	stats := s.conn.quic.ConnectionStats()
-	return by(&p.pace, s, n, look{time.Now(), p.lastHeard(), stats.LatestRTT, stats.MinRTT, &s.conn.trip})
+	return by(&p.pace, s, n, look{time.Now(), stats.LatestRTT, stats.MinRTT, &s.conn.trip})
 }
 
 // await waits until n bytes may be sent. It returns as well when the deadline has passed, or the stream has ended: a write says so.
