@@ -251,7 +251,7 @@ func (c *Conn) Path() Path {
 		return Path{Why: *c.way.why.Load()}
 	}
 	s := l.State()
-	return Path{Direct: s.Up, Relayed: s.Relayed, Bytestream: s.Bytestream, Address: s.Address, Trip: s.Trip, Loss: s.Loss, Why: s.Why}
+	return Path{Direct: s.Up && c.peer.routes.up(), Relayed: s.Relayed, Bytestream: s.Bytestream, Address: s.Address, Trip: s.Trip, Loss: s.Loss, Why: s.Why}
 }
 
 // uniStreams is how many unidirectional streams a peer may open: the one of a direct link's messages.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,12 +12,13 @@ import (
 func TestUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var u unread
-		var given, taken uint64
+		var given uint64
+		var taken atomic.Uint64
 		sent := make(chan struct{}, 1)
 		give := func(n int) time.Duration {
 			began := time.Now()
 			for range n {
-				u.give(func() uint64 { return taken }, sent)
+				u.give(taken.Load, sent)
 				given++
 			}
 			return time.Since(began)
@@ -29,7 +31,7 @@ func TestUnread(t *testing.T) {
 			time.Sleep(later)
 			sent <- struct{}{} // of something else
 			time.Sleep(later)
-			taken = 1
+			taken.Store(1)
 			sent <- struct{}{}
 		}()
 		if took := give(1); took != 2*later {
@@ -38,11 +40,11 @@ func TestUnread(t *testing.T) {
 		if took := give(maxUnread + 1); took != 2*unreadPatience {
 			t.Errorf("without a reader it took %v", took)
 		}
-		taken = given + 1000
+		taken.Store(given + 1000)
 		if took := give(maxUnread); took != 0 {
 			t.Errorf("with another connection it took %v", took)
 		}
-		if taken = 0; give(maxUnread) != 0 {
+		if taken.Store(0); give(maxUnread) != 0 {
 			t.Error("a new connection had to wait")
 		}
 	})

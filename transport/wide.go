@@ -12,7 +12,7 @@ const (
 	directWindowBytes     = 10 << 20
 	directConnWindowBytes = 16 << 20
 	// farConnWindowBytes is the widest window of a connection with a far peer through servers. It bounds the streams', too.
-	farConnWindowBytes = 4 * connWindowBytes
+	farConnWindowBytes = 2 * connWindowBytes
 	// maxDirectWide is how many connections may have wide windows at once, these or those: what a peer sends is kept until we read it.
 	maxDirectWide = 8
 	// maxFarTrip is the longest round trip for which windows grow: it is the peer that makes it long.

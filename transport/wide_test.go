@@ -35,8 +35,8 @@ func TestFarWindow(t *testing.T) {
 		{"near", 50e6, farTrip - 1, 0},
 		{"a slow server", 1e6, 200 * time.Millisecond, 0},
 		{"far", 5e6, 200 * time.Millisecond, 1},
-		{"far, and fast", 10e6, 400 * time.Millisecond, 2},
-		{"far, and as fast as can be", 1e9, 400 * time.Millisecond, 2},
+		{"far, and fast", 10e6, 400 * time.Millisecond, 1},
+		{"far, and as fast as can be", 1e9, 400 * time.Millisecond, 1},
 		{"so far that it is the peer that waits", 1e6, time.Minute, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestWideConnections(t *testing.T) {
 	for i := range maxDirectWide + 1 {
 		p := newPeer(jid.MustParse("carol@localhost/c"))
 		p.sends(50e6, 200*time.Millisecond)
-		if allow, want := e.widen(p), i < maxDirectWide; allow(alice.quic, connWindowBytes) != want || allow(alice.quic, 1) != want {
+		if allow, want := e.widen(p), i < maxDirectWide; allow(alice.quic, connWindowBytes/2) != want || allow(alice.quic, 1) != want {
 			t.Errorf("connection %d: not %v", i, want)
 		}
 	}
