@@ -23,7 +23,8 @@ const (
 type arrivals struct {
 	holdEnd atomic.Int64 // until when acknowledgements wait, Unix nanoseconds
 	hold    atomic.Int64 // for how long
-	perTrip atomic.Int64 // bytes that came in the last round trip that is over; 0 from one who is near
+	trip    atomic.Int64 // the shortest round trip that counts
+	perTrip atomic.Int64 // bytes that came in the last one that is over; 0 from one who is near
 
 	// What has come since when; for the goroutine that it comes by.
 	since          time.Time
@@ -37,6 +38,7 @@ func (a *arrivals) full(packets, bytes int, trip, lately time.Duration, now time
 		return
 	}
 	trip = min(trip, maxFarTrip)
+	a.trip.Store(int64(trip))
 	if past := now.Sub(a.since); past > trip {
 		a.perTrip.Store(int64(float64(a.bytes) * float64(trip) / float64(past)))
 		a.since, a.packets, a.bytes = now, 0, 0

@@ -27,8 +27,6 @@ const (
 	calmTime = 3 * time.Second
 	// inTime is by how much what was sent may seem to have been sent after what QUIC has measured, which looks at the clock before it makes packets.
 	inTime = 5 * time.Millisecond
-	// lostTime after twice the latest round trip what was sent doesn't count any more, whatever has become of it: nothing waits for good for an answer.
-	lostTime = time.Second
 	// quietTime is how long after a write of a stream another one may go without waiting.
 	quietTime = 100 * time.Millisecond
 	// maxParts is how many parts of what is on its way are told apart.
@@ -144,7 +142,6 @@ func (p *pace) lookLocked(l look) {
 		}
 	}
 	if l.latest == *l.known {
-		p.arriveLocked(l.now.Add(-2*l.latest - lostTime))
 		return
 	}
 	*l.known = l.latest

@@ -12,7 +12,9 @@ const (
 	directWindowBytes     = 10 << 20
 	directConnWindowBytes = 16 << 20
 	// farConnWindowBytes is the widest window of a connection with a far peer through servers. It bounds the streams', too.
-	farConnWindowBytes = 2 * connWindowBytes
+	farConnWindowBytes = 4 * connWindowBytes
+	// farWindowRate is how much in a second a far peer's window lets through, up to that, in bytes.
+	farWindowRate = 30 << 20
 	// maxDirectWide is how many connections may have wide windows at once, these or those: what a peer sends is kept until we read it.
 	maxDirectWide = 8
 	// maxFarTrip is the longest round trip for which windows grow: it is the peer that makes it long.
@@ -52,5 +54,10 @@ func (e *Endpoint) widen(p *peer) func(*quic.Conn, uint64) bool {
 // needs tells whether so wide a window is of use for what the peer sends: twice what comes in a round trip, and twice that since it sends twice as much after each,
 // at first. What waits in servers doesn't count, since a round trip is the shortest one.
 func (p *peer) needs(window uint64) bool {
-	return window <= min(farConnWindowBytes, 4*uint64(p.came.perTrip.Load()))
+	return window <= min(farWindow(time.Duration(p.came.trip.Load())), 4*uint64(p.came.perTrip.Load()))
+}
+
+// farWindow is the widest window of a connection whose shortest round trip is so long.
+func farWindow(trip time.Duration) uint64 {
+	return min(max(connWindowBytes, uint64(farWindowRate*trip.Seconds())), farConnWindowBytes)
 }

@@ -35,8 +35,10 @@ func TestFarWindow(t *testing.T) {
 		{"near", 50e6, farTrip - 1, 0},
 		{"a slow server", 1e6, 200 * time.Millisecond, 0},
 		{"far", 5e6, 200 * time.Millisecond, 1},
-		{"far, and fast", 10e6, 400 * time.Millisecond, 1},
-		{"far, and as fast as can be", 1e9, 400 * time.Millisecond, 1},
+		{"far, and fast", 10e6, 400 * time.Millisecond, 2},
+		{"as fast, and not so far", 40e6, 100 * time.Millisecond, 1},
+		{"as fast, and hardly far", 200e6, 20 * time.Millisecond, 0},
+		{"far, and as fast as can be", 1e9, 400 * time.Millisecond, 2},
 		{"so far that it is the peer that waits", 1e6, time.Minute, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

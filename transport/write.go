@@ -12,6 +12,8 @@ const (
 	// firstLook is how long after something was heard from a peer QUIC is asked what that was, and lastLook how long it takes until it is asked anyway.
 	firstLook = 500 * time.Microsecond
 	lastLook  = 100 * time.Millisecond
+	// askAfter is how long a writer waits before the peer is asked what has arrived: QUIC may have heard of everything, and say nothing more.
+	askAfter = time.Second
 )
 
 // A Stream is one of QUIC's bidirectional streams. Its writes wait while there is much on the way to the peer through servers.
@@ -87,7 +89,7 @@ func (s *Stream) await(n int, by func(*pace, *Stream, int, look) bool) {
 	}
 	p := &s.conn.peer.pace
 	defer p.wait()()
-	delay := firstLook
+	delay, asked := firstLook, time.After(askAfter)
 	for {
 		heard := p.next()
 		if s.goes(n, by) {
@@ -98,6 +100,8 @@ func (s *Stream) await(n int, by func(*pace, *Stream, int, look) bool) {
 			delay = firstLook
 		case <-time.After(delay):
 			delay = min(2*delay, lastLook)
+		case <-asked: // once: QUIC asks until it has an answer
+			s.conn.nudge()
 		case <-s.deadline.passed():
 			return
 		case <-s.Context().Done():

@@ -12,7 +12,7 @@ import (
 // heldStream is a stream whose peer's pace lets nothing go.
 func heldStream(t *testing.T) *Stream {
 	t.Helper()
-	_, _, c := shortPair(t, startEmbedded(t))
+	c, _ := inBand(t)
 	s, err := c.OpenStream(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +61,27 @@ func TestHeldWrite(t *testing.T) {
 		if p.waiting.Load() != 0 {
 			t.Errorf("%s: somebody still waits", what)
 		}
+	}
+}
+
+// A writer that QUIC has nothing more to say to asks what has arrived, and goes on.
+func TestHeldWriteAsks(t *testing.T) {
+	s := heldStream(t)
+	const quiet = 200 * time.Millisecond // longer than an acknowledgement waits
+	latest, since := time.Duration(0), time.Now()
+	for time.Since(since) < quiet {
+		if now := s.conn.quic.ConnectionStats().LatestRTT; now != latest {
+			latest, since = now, time.Now()
+		}
+		time.Sleep(time.Millisecond)
+	}
+	p := &s.conn.peer.pace
+	p.mu.Lock()
+	p.parts[0].at, s.conn.trip = time.Now(), latest
+	p.mu.Unlock()
+	_ = s.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	if _, err := s.Write(make([]byte, 10_000)); err != nil {
+		t.Fatal(err)
 	}
 }
 
