@@ -26,7 +26,7 @@ const (
 	// calmTime is how long no round trip may have taken long before a server that is slow is sent more at once.
 	calmTime = 3 * time.Second
 	// inTime is by how much what was sent may seem to have been sent after what QUIC has measured, which looks at the clock before it makes packets.
-	inTime = 5 * time.Millisecond
+	inTime = 300 * time.Microsecond
 	// quietTime is how long after a write of a stream another one may go without waiting.
 	quietTime = 100 * time.Millisecond
 	// maxParts is how many parts of what is on its way are told apart.

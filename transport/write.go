@@ -12,7 +12,7 @@ const (
 	// firstLook is how long after something was heard from a peer QUIC is asked what that was, and lastLook how long it takes until it is asked anyway.
 	firstLook = 500 * time.Microsecond
 	lastLook  = 100 * time.Millisecond
-	// askAfter is how long a writer waits before the peer is asked what has arrived: QUIC may have heard of everything, and say nothing more.
+	// askAfter twice the latest round trip a writer that waits asks the peer what has arrived: QUIC may have heard of everything, and say nothing more.
 	askAfter = time.Second
 )
 
@@ -89,7 +89,7 @@ func (s *Stream) await(n int, by func(*pace, *Stream, int, look) bool) {
 	}
 	p := &s.conn.peer.pace
 	defer p.wait()()
-	delay, asked := firstLook, time.After(askAfter)
+	delay, asked := firstLook, time.After(2*s.conn.quic.ConnectionStats().LatestRTT+askAfter)
 	for {
 		heard := p.next()
 		if s.goes(n, by) {
