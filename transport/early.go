@@ -3,7 +3,8 @@ package transport
 import "time"
 
 const (
-	// askEvery is how often QUIC may ask for what it hasn't heard of. Where nothing has waited yet, it asks after 30 ms, and 60, and so on, with all of it.
+	// askEvery is how often QUIC may ask for what it hasn't heard of, and as long after it was sent it may first, where the server isn't known to be fast. Where nothing has
+	// waited yet, it asks after 30 ms, and 60, and so on, with all of it.
 	askEvery = time.Second
 	// justNow is longer than it takes from QUIC's reading, or a stream's write, to the packet, and shorter than until QUIC asks.
 	justNow = 20 * time.Millisecond
@@ -21,7 +22,7 @@ func (p *pace) early(now, heard time.Time) bool {
 	if p.sent == p.arrived || now.Sub(p.taken) < justNow || now.Sub(p.wrote) < justNow {
 		return false
 	}
-	if now.Sub(p.asked) < askEvery {
+	if now.Sub(p.asked) < askEvery || p.most < openBytes && min(now.Sub(heard), now.Sub(p.taken)) < askEvery {
 		return true
 	}
 	p.asked = now

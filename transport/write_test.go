@@ -88,7 +88,7 @@ func TestHeldWriteAsks(t *testing.T) {
 // QUIC asks for what it hasn't heard of once in a second; new data, and what follows an answer, goes at any time.
 func TestEarly(t *testing.T) {
 	now := time.Unix(1e9, 0)
-	p := &pace{sent: 10, arrived: 5, taken: now.Add(-time.Minute), wrote: now.Add(-time.Minute)}
+	p := &pace{most: pairBytes, sent: 10, arrived: 5, taken: now.Add(-time.Minute), wrote: now.Add(-time.Minute)}
 	heard := now.Add(-time.Minute)
 	for _, c := range []struct {
 		what  string
@@ -101,12 +101,18 @@ func TestEarly(t *testing.T) {
 		{"after an answer", 200 * time.Millisecond, now.Add(190 * time.Millisecond), false},
 		{"a bit later", 900 * time.Millisecond, heard, true},
 		{"a second later", askEvery, heard, false},
+		{"a second after that, and less after an answer", 2 * askEvery, now.Add(2*askEvery - 100*time.Millisecond), true},
+		{"a second after the answer", 3*askEvery - 100*time.Millisecond, now.Add(2*askEvery - 100*time.Millisecond), false},
 	} {
 		if got := p.early(now.Add(c.after), c.heard); got != c.early {
 			t.Errorf("%s: early is %v", c.what, got)
 		}
 	}
-	p.taken = now.Add(2 * time.Second)
+	p.taken, p.most, p.asked = now.Add(2*time.Second), openBytes, time.Time{}
+	if p.early(p.taken.Add(askEvery/2), heard) {
+		t.Error("the first time is early where the server is fast")
+	}
+	p.most = pairBytes
 	if p.early(p.taken.Add(justNow/2), heard) {
 		t.Error("new data is early")
 	}
