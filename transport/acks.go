@@ -15,6 +15,8 @@ const (
 	// Acknowledgements to a far peer wait for this part of the round trip as it is now, and no longer than maxAckHold.
 	ackHoldPart = 4
 	maxAckHold  = 100 * time.Millisecond
+	// maxSlowAckHold is for how long they wait where the server is slow, for what a stream holds back: each by itself costs a message.
+	maxSlowAckHold = 500 * time.Millisecond
 )
 
 // arrivals are the full packets that come from a peer in messages. They tell for how long acknowledgements to a far peer wait while it sends much. QUIC's slow start
@@ -59,4 +61,12 @@ func (a *arrivals) ackDelay(now time.Time) time.Duration {
 		return 0
 	}
 	return time.Duration(a.hold.Load())
+}
+
+// ackHold is the same for whatever reason.
+func (p *peer) ackHold(now time.Time) time.Duration {
+	if p.pace.holdsBack(now) {
+		return maxSlowAckHold
+	}
+	return p.came.ackDelay(now)
 }

@@ -112,3 +112,39 @@ func TestHeldAcksEnd(t *testing.T) {
 		t.Error("they wait until", a.holdEnd.Load()-now.UnixNano())
 	}
 }
+
+// Where a writer waits for a server that is slow, acknowledgements go with what is written next; without that they wait for half a second.
+func TestAcksWaitForWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, o := testPeer("bob@example.org/r"), newOutbox()
+		o.link(true)
+		p.pace.most, p.pace.taken = pairBytes, time.Now()
+		send := func(packets ...int) {
+			for _, size := range packets {
+				if err := o.packet(p, make([]byte, size)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		took := func() time.Duration {
+			began := time.Now()
+			o.take(t.Context(), nil)
+			return time.Since(began)
+		}
+		done := p.pace.wait()
+		if send(30); took() != 0 {
+			t.Error("a stream's small packet waited")
+		}
+		time.Sleep(2 * justNow)
+		if send(30); took() != maxSlowAckHold {
+			t.Error("an acknowledgement didn't wait")
+		}
+		if send(30, maxPacketBytes, maxPacketBytes); took() != packingDelay && took() != pacedDelay {
+			t.Error("it held up what it waited for")
+		}
+		done()
+		if send(30); took() != 0 {
+			t.Error("it waited for nobody")
+		}
+	})
+}

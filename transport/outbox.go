@@ -74,7 +74,7 @@ type outgoing struct {
 
 // add adds a packet that fits. Of acknowledgements that wait the latest is first: it says all that the others do, so to QUIC there is one. All else keeps its order.
 func (i *outgoing) add(datagram []byte, now time.Time) {
-	mayWait := len(datagram) <= maxAckBytes && i.to.came.ackDelay(now) > 0
+	mayWait := len(datagram) <= maxAckBytes && i.to.ackHold(now) > 0
 	if i.held = mayWait && (i.held || len(i.payload) == 0); i.held {
 		i.payload = chunk.Prepend(i.payload, datagram)
 	} else {
@@ -365,7 +365,7 @@ func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads 
 // dueLocked is how long the pending payloads may still wait for company. Small packets on their own, other than acknowledgements
 // of much that comes in, don't wait.
 func (o *outbox) dueLocked(now time.Time) time.Duration {
-	wait := maxAckHold
+	wait := maxSlowAckHold
 	bulk := now.UnixNano() < o.bulkEnd.Load()
 	for _, item := range o.pending {
 		delay := time.Duration(0)
@@ -378,7 +378,7 @@ func (o *outbox) dueLocked(now time.Time) time.Duration {
 			delay = ackDelay
 		}
 		if item.held {
-			delay = max(delay, item.to.came.ackDelay(now))
+			delay = max(delay, item.to.ackHold(now))
 		}
 		wait = min(wait, delay-now.Sub(item.since))
 	}

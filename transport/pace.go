@@ -237,3 +237,13 @@ func (p *pace) company() bool {
 	defer p.mu.Unlock()
 	return p.most >= messageBytes && p.most <= openBytes && p.narrow
 }
+
+// holdsBack tells whether a writer has waited for a moment for a server that is slow: a small packet that is sent now isn't a stream's.
+func (p *pace) holdsBack(now time.Time) bool {
+	if p.waiting.Load() == 0 {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most < openBytes && now.Sub(p.taken) > justNow
+}
