@@ -27,7 +27,7 @@ const (
 func BenchmarkLimited(b *testing.B) {
 	links := []*limitedLink{
 		newLimitedLink(b, testserver.Prosody, testserver.Options{BytesPerSecond: 10_000}, 200_000),
-		newLimitedLink(b, testserver.Ejabberd, testserver.Options{BytesPerSecond: 3_000, BurstBytes: 20_000}, 80_000),
+		newLimitedLink(b, testserver.Ejabberd, testserver.Options{BytesPerSecond: 3_000, BurstBytes: 20_000}, 200_000),
 	}
 	seconds := number(b, "BENCH_LIMITED_SECONDS", int64(limitedTime.Seconds()))
 	var rows []*benchRow

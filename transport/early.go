@@ -6,6 +6,8 @@ const (
 	// askEvery is how often QUIC may ask for what it hasn't heard of, and as long after it was sent it may first, where the server isn't known to be fast. Where nothing has
 	// waited yet, it asks after 30 ms, and 60, and so on, with all of it.
 	askEvery = time.Second
+	// askPatience is for how long a writer that waits asks instead, by a small packet.
+	askPatience = 8 * time.Second
 	// justNow is longer than it takes from QUIC's reading, or a stream's write, to the packet, and shorter than until QUIC asks.
 	justNow = 20 * time.Millisecond
 )
@@ -22,7 +24,13 @@ func (p *pace) early(now, heard time.Time) bool {
 	if p.sent == p.arrived || now.Sub(p.taken) < justNow || now.Sub(p.wrote) < justNow {
 		return false
 	}
-	if now.Sub(p.asked) < askEvery || p.most < openBytes && min(now.Sub(heard), now.Sub(p.taken)) < askEvery {
+	silence := min(now.Sub(heard), now.Sub(p.taken))
+	if p.most < openBytes && p.waiting.Load() > 0 && silence < askPatience {
+		p.ask = true
+		p.wakeLocked()
+		return true
+	}
+	if now.Sub(p.asked) < askEvery || p.most < openBytes && silence < askEvery {
 		return true
 	}
 	p.asked = now
@@ -34,4 +42,13 @@ func (p *pace) written(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wrote = now
+}
+
+// asks tells a writer that waits whether it is to ask the peer what has arrived. QUIC, which takes what it asks for again as lost, learns by the answer how long a round trip takes now.
+func (p *pace) asks() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ask := p.ask
+	p.ask = false
+	return ask
 }

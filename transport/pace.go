@@ -52,6 +52,7 @@ type pace struct {
 	taken   time.Time     // when streams sent something last
 	wrote   time.Time     // when a full packet was written last
 	asked   time.Time     // when QUIC was allowed to ask last, see early
+	ask     bool          // that is for a writer to do
 	waited  time.Duration // by all writers, while they were held back
 }
 
@@ -218,6 +219,10 @@ func (p *pace) wake() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.wakeLocked()
+}
+
+func (p *pace) wakeLocked() {
 	if p.heard != nil {
 		close(p.heard)
 		p.heard = nil

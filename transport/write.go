@@ -92,6 +92,9 @@ func (s *Stream) await(n int, by func(*pace, *Stream, int, look) bool) {
 	delay, asked := firstLook, time.After(2*s.conn.quic.ConnectionStats().LatestRTT+askAfter)
 	for {
 		heard := p.next()
+		if p.asks() {
+			s.conn.nudge()
+		}
 		if s.goes(n, by) {
 			return
 		}

@@ -113,6 +113,11 @@ func TestEarly(t *testing.T) {
 		t.Error("the first time is early where the server is fast")
 	}
 	p.most = pairBytes
+	if done := p.wait(); !p.early(p.taken.Add(2*askEvery), heard) || !p.asks() || p.asks() || p.early(p.taken.Add(askPatience), heard) {
+		t.Error("a writer that waits doesn't ask instead, or for good")
+	} else {
+		done()
+	}
 	if p.early(p.taken.Add(justNow/2), heard) {
 		t.Error("new data is early")
 	}
