@@ -146,22 +146,23 @@ func (p *pace) lookLocked(l look) {
 		return
 	}
 	*l.known = l.latest
-	p.adaptLocked(l, p.sent-p.arrived, p.arriveLocked(l.now.Add(inTime-l.latest)))
+	flight := p.sent - p.arrived
+	p.arriveLocked(l.now.Add(inTime - l.latest))
+	p.adaptLocked(l, flight)
 }
 
-// arriveLocked notes that what was sent until then has arrived. It returns how much of that is new.
-func (p *pace) arriveLocked(until time.Time) (news uint64) {
-	n, before := 0, p.arrived
+// arriveLocked notes that what was sent until then has arrived.
+func (p *pace) arriveLocked(until time.Time) {
+	n := 0
 	for n < len(p.parts) && !p.parts[n].at.After(until) {
 		p.arrived = p.parts[n].end
 		n++
 	}
 	p.parts = append(p.parts[:0], p.parts[n:]...)
-	return p.arrived - before
 }
 
-// adaptLocked changes how much may be on its way, by a round trip, what was on its way until now, and what of this has arrived.
-func (p *pace) adaptLocked(l look, flight, news uint64) {
+// adaptLocked changes how much may be on its way, by a round trip and what was on its way until now.
+func (p *pace) adaptLocked(l look, flight uint64) {
 	queueing, since := l.latest-l.least, l.now.Sub(p.changed)
 	if queueing > littleQueueing {
 		p.queued = l.now
@@ -177,8 +178,10 @@ func (p *pace) adaptLocked(l look, flight, news uint64) {
 		if since > max(l.latest, littleQueueing) && (!p.slow || l.now.Sub(p.queued) > calmTime) { // a server that was idle may let a burst through
 			p.changeLocked(p.most+max(pairBytes, p.most/8), l.now)
 		}
-	default: // in each round trip as much again
-		p.changeLocked(max(p.most+news, min(openBytes, p.arrived)), l.now)
+	case p.most < openBytes:
+		p.changeLocked(openBytes, l.now)
+	case since > l.latest: // QUIC by itself has twice as much on the way after each round trip, and is to be what holds back
+		p.changeLocked(4*p.most, l.now)
 	}
 }
 
