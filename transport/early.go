@@ -3,7 +3,7 @@ package transport
 import "time"
 
 const (
-	// askEvery is how often QUIC may ask for what it hasn't heard of, and as long after it was sent it may first, where the server isn't known to be fast. Where nothing has
+	// askEvery is how often QUIC may ask for what it hasn't heard of, and how long after new data was sent it may first, where the server isn't known to be fast. Where nothing has
 	// waited yet, it asks after 30 ms, and 60, and so on, with all of it.
 	askEvery = time.Second
 	// askPatience is for how long a writer that waits asks instead, by a small packet.
@@ -24,13 +24,13 @@ func (p *pace) early(now, heard time.Time) bool {
 	if p.sent == p.arrived || now.Sub(p.taken) < justNow || now.Sub(p.wrote) < justNow {
 		return false
 	}
-	silence := min(now.Sub(heard), now.Sub(p.taken))
-	if p.most < openBytes && p.waiting.Load() > 0 && silence < askPatience {
+	since := now.Sub(p.taken) // not since something was heard: a peer may go on asking, and we answering, while QUIC here waits twice as long each time
+	if p.most < openBytes && p.waiting.Load() > 0 && since < askPatience {
 		p.ask = true
 		p.wakeLocked()
 		return true
 	}
-	if now.Sub(p.asked) < askEvery || p.most < openBytes && silence < askEvery {
+	if now.Sub(p.asked) < askEvery || p.most < openBytes && since < askEvery {
 		return true
 	}
 	p.asked = now

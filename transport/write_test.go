@@ -101,14 +101,17 @@ func TestEarly(t *testing.T) {
 		{"after an answer", 200 * time.Millisecond, now.Add(190 * time.Millisecond), false},
 		{"a bit later", 900 * time.Millisecond, heard, true},
 		{"a second later", askEvery, heard, false},
-		{"a second after that, and less after an answer", 2 * askEvery, now.Add(2*askEvery - 100*time.Millisecond), true},
-		{"a second after the answer", 3*askEvery - 100*time.Millisecond, now.Add(2*askEvery - 100*time.Millisecond), false},
+		{"a second after that, when the peer has asked meanwhile", 2 * askEvery, now.Add(2*askEvery - 100*time.Millisecond), false},
 	} {
 		if got := p.early(now.Add(c.after), c.heard); got != c.early {
 			t.Errorf("%s: early is %v", c.what, got)
 		}
 	}
-	p.taken, p.most, p.asked = now.Add(2*time.Second), openBytes, time.Time{}
+	p.taken, p.asked = now.Add(2*time.Second), time.Time{}
+	if !p.early(p.taken.Add(askEvery/2), heard) {
+		t.Error("soon after new data it isn't early")
+	}
+	p.most = openBytes
 	if p.early(p.taken.Add(askEvery/2), heard) {
 		t.Error("the first time is early where the server is fast")
 	}
