@@ -3,8 +3,7 @@ package transport
 import "time"
 
 const (
-	// askEvery is how often QUIC may ask for what it hasn't heard of, and how long after new data was sent it may first, where the server isn't known to be fast. Where nothing has
-	// waited yet, it asks after 30 ms, and 60, and so on, with all of it.
+	// askEvery is how often QUIC may ask for what it hasn't heard of. Where nothing has waited yet, it asks after 30 ms, and 60, and so on, with all of it.
 	askEvery = time.Second
 	// askPatience is for how long a writer that waits asks instead, by a small packet.
 	askPatience = 8 * time.Second
@@ -24,13 +23,13 @@ func (p *pace) early(now, heard time.Time) bool {
 	if p.sent == p.arrived || now.Sub(p.taken) < justNow || now.Sub(p.wrote) < justNow {
 		return false
 	}
-	since := now.Sub(p.taken) // not since something was heard: a peer may go on asking, and we answering, while QUIC here waits twice as long each time
-	if p.most < openBytes && p.waiting.Load() > 0 && since < askPatience {
+	// Not for so long after something was heard: a peer may go on asking, and we answering, while QUIC here waits twice as long each time.
+	if p.most < openBytes && p.waiting.Load() > 0 && now.Sub(p.taken) < askPatience {
 		p.ask = true
 		p.wakeLocked()
 		return true
 	}
-	if now.Sub(p.asked) < askEvery || p.most < openBytes && since < askEvery {
+	if now.Sub(p.asked) < askEvery {
 		return true
 	}
 	p.asked = now
