@@ -23,7 +23,7 @@ func (p *pace) early(now, heard time.Time) bool {
 	if p.sent == p.arrived || now.Sub(p.taken) < justNow || now.Sub(p.wrote) < justNow {
 		return false
 	}
-	// Not for so long after something was heard: a peer may go on asking, and we answering, while QUIC here waits twice as long each time.
+	// By when data was sent, not by when something was heard: the peer may go on asking, while QUIC here waits twice as long each time.
 	if p.most < openBytes && p.waiting.Load() > 0 && now.Sub(p.taken) < askPatience {
 		p.ask = true
 		p.wakeLocked()

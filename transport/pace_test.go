@@ -144,3 +144,17 @@ func TestPaceFast(t *testing.T) {
 		}
 	}
 }
+
+// What was lost on the way doesn't count for good.
+func TestPaceLost(t *testing.T) {
+	s := newSlowServer(10_000, 0, 2*time.Millisecond)
+	s.run(20 * time.Second)
+	s.waits, s.passed = nil, nil
+	if _, rate := s.run(10 * time.Second); rate != 0 {
+		t.Errorf("%.0f bytes per second without an acknowledgement", rate)
+	}
+	s.waits = append(s.waits, sentMessage{onWire: 300, sent: s.now}) // QUIC asks
+	if _, rate := s.run(20 * time.Second); rate < 6000 {
+		t.Errorf("%.0f bytes per second after all on the way was lost", rate)
+	}
+}
