@@ -103,7 +103,13 @@ func (c *Conn) abandon(cause error) {
 
 // nudge has the peer acknowledge what it got, by which both sides find out what was lost in between; a peer that was started anew
 // says so. It is a datagram (RFC 9221) that nobody reads.
-func (c *Conn) nudge() { _ = c.quic.SendDatagram(make([]byte, nudgeBytes)) }
+func (c *Conn) nudge() { c.ask(false) }
+
+// ask is nudge, for the first time or again.
+func (c *Conn) ask(again bool) {
+	c.peer.pace.nudge(time.Now(), again)
+	_ = c.quic.SendDatagram(make([]byte, nudgeBytes))
+}
 
 // A ClosedError says that the peer ended a connection or a stream with a code of protocol's.
 type ClosedError struct {

@@ -29,8 +29,8 @@ const (
 
 	handshakeTimeout = 60 * time.Second
 	keepAlive        = 30 * time.Second
-	// nudgeBytes makes a nudge large enough to be answered by a stateless reset where nobody knows the connection (RFC 9000, 10.3).
-	nudgeBytes = 32
+	// nudgeBytes makes a nudge large enough to be answered by a stateless reset where nobody knows the connection (RFC 9000, 10.3), and its packet larger than maxAckBytes: it doesn't wait.
+	nudgeBytes = 48
 
 	codeLost    quic.ApplicationErrorCode = 12 // no progress in time; the codes are those of package protocol's SPEC.md
 	codeCancel  quic.ApplicationErrorCode = 16

@@ -37,6 +37,7 @@ const (
 // wait long. QUIC by itself has 63 kB on the way before it hears anything. The measure is how much longer a round trip takes than the shortest one, whoever is the cause.
 type pace struct {
 	waiting atomic.Int32 // writers
+	touched atomic.Int64 // when a stream was read or closed last, Unix nanoseconds
 
 	mu      sync.Mutex
 	heard   chan struct{} // closed when something comes from the peer; nil while nobody waits
@@ -52,6 +53,10 @@ type pace struct {
 	taken   time.Time     // when streams sent something last
 	wrote   time.Time     // when a full packet was written last
 	asked   time.Time     // when QUIC was allowed to ask last, see early
+	again   time.Time     // when it was by a small packet
+	nudged  time.Time     // when a nudge was sent last
+	fresh   time.Time     // when streams sent something, or a nudge was sent that doesn't ask again
+	lost    uint64        // packets that QUIC has found to be
 	ask     bool          // that is for a writer to do
 	waited  time.Duration // by all writers, while they were held back
 }
@@ -118,7 +123,7 @@ func (p *pace) roomLocked(n uint64) bool {
 // noteLocked notes n bytes. Parts are pairs of packets, or a 32nd of what may be on its way, but for the newest one.
 func (p *pace) noteLocked(n uint64, now time.Time) {
 	p.sent += n
-	p.taken = now
+	p.taken, p.fresh = now, now
 	last := len(p.parts) - 1
 	if last == maxParts-1 || last >= 0 && p.sent-p.beginLocked(last) <= max(pairBytes, p.most/(maxParts/2)) {
 		p.parts[last] = part{p.sent, now}

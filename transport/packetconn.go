@@ -134,7 +134,7 @@ func (c *packetConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	if direct && p.closing.Load() == 0 || !p.mayFly(len(b)) {
 		return len(b), nil
 	}
-	if len(b) >= minPacketBytes && p.pace.early(time.Now(), p.lastHeard()) {
+	if p.early(len(b)) {
 		return len(b), nil // as if lost
 	}
 	if err := c.out.packet(p, b); err != nil {

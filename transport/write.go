@@ -93,7 +93,7 @@ func (s *Stream) await(n int, by func(*pace, *Stream, int, look) bool) {
 	for {
 		heard := p.next()
 		if p.asks() {
-			s.conn.nudge()
+			s.conn.ask(true)
 		}
 		if s.goes(n, by) {
 			return
@@ -111,6 +111,30 @@ func (s *Stream) await(n int, by func(*pace, *Stream, int, look) bool) {
 			return
 		}
 	}
+}
+
+// Read reads.
+func (s *Stream) Read(b []byte) (int, error) {
+	s.conn.peer.pace.touch()
+	return s.Stream.Read(b)
+}
+
+// Close ends our side of the stream.
+func (s *Stream) Close() error {
+	s.conn.peer.pace.touch()
+	return s.Stream.Close()
+}
+
+// CancelRead has the peer stop sending.
+func (s *Stream) CancelRead(code quic.StreamErrorCode) {
+	s.conn.peer.pace.touch()
+	s.Stream.CancelRead(code)
+}
+
+// CancelWrite gives up what was written.
+func (s *Stream) CancelWrite(code quic.StreamErrorCode) {
+	s.conn.peer.pace.touch()
+	s.Stream.CancelWrite(code)
 }
 
 // SetDeadline sets the deadline of reads and writes.

@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,42 +86,105 @@ func TestHeldWriteAsks(t *testing.T) {
 	}
 }
 
-// QUIC asks for what it hasn't heard of once in a second; new data, and what follows an answer, goes at any time.
+// sendingAt is a packet that goes out at a time when the peer has been heard at another.
+func sendingAt(now, heard time.Time, bytes int) sending {
+	return sending{now: now, heard: heard, bytes: bytes}
+}
+
+// QUIC asks for what it hasn't heard of by full packets once in a second; new data, and what was found to be lost, goes at any time.
 func TestEarly(t *testing.T) {
 	now := time.Unix(1e9, 0)
-	p := &pace{most: pairBytes, sent: 10, arrived: 5, taken: now.Add(-time.Minute), wrote: now.Add(-time.Minute)}
+	p := &pace{most: pairBytes, sent: 10, arrived: 5, taken: now.Add(-time.Minute), fresh: now.Add(-time.Minute), wrote: now.Add(-time.Minute)}
 	heard := now.Add(-time.Minute)
 	for _, c := range []struct {
 		what  string
 		after time.Duration
 		heard time.Time
+		lost  uint64
 		early bool
 	}{
-		{"the first time", 0, heard, false},
-		{"again", 100 * time.Millisecond, heard, true},
-		{"after an answer", 200 * time.Millisecond, now.Add(190 * time.Millisecond), false},
-		{"a bit later", 900 * time.Millisecond, heard, true},
-		{"a second later", askEvery, heard, false},
-		{"a second after that, when the peer has asked meanwhile", 2 * askEvery, now.Add(2*askEvery - 100*time.Millisecond), false},
+		{"the first time", 0, heard, 0, false},
+		{"again", 100 * time.Millisecond, heard, 0, true},
+		{"after an answer", 200 * time.Millisecond, now.Add(190 * time.Millisecond), 0, true},
+		{"what was lost", 300 * time.Millisecond, heard, 1, false},
+		{"a bit later", 900 * time.Millisecond, heard, 1, true},
+		{"a second later", askEvery, heard, 1, false},
+		{"a second after that, when the peer has asked meanwhile", 2 * askEvery, now.Add(2*askEvery - 100*time.Millisecond), 1, false},
 	} {
-		if got := p.early(now.Add(c.after), c.heard); got != c.early {
+		if got := p.early(sending{now.Add(c.after), c.heard, maxPacketBytes, c.lost}); got != c.early {
 			t.Errorf("%s: early is %v", c.what, got)
 		}
 	}
+	p.lost = 0
 	p.taken, p.asked, p.most = now.Add(2*time.Second), time.Time{}, openBytes
-	if p.early(p.taken.Add(askEvery/2), heard) {
+	if p.early(sendingAt(p.taken.Add(askEvery/2), heard, maxPacketBytes)) {
 		t.Error("the first time is early where the server is fast")
 	}
-	p.most = pairBytes
-	if done := p.wait(); !p.early(p.taken.Add(2*askEvery), heard) || !p.asks() || p.asks() || p.early(p.taken.Add(askPatience), heard) {
-		t.Error("a writer that waits doesn't ask instead, or for good")
-	} else {
-		done()
+	if at := p.taken.Add(askEvery * 3 / 4); !p.early(sendingAt(at, heard, maxPacketBytes)) || p.early(sendingAt(at, at, maxPacketBytes)) {
+		t.Error("where the server is fast an answer makes no difference")
 	}
-	if p.early(p.taken.Add(justNow/2), heard) {
+	p.most = pairBytes
+	if p.early(sendingAt(p.taken.Add(justNow/2), heard, maxPacketBytes)) {
 		t.Error("new data is early")
 	}
-	if p.arrived = p.sent; p.early(now.Add(100*time.Millisecond), heard) {
+	if p.arrived = p.sent; p.early(sendingAt(now.Add(100*time.Millisecond), heard, maxPacketBytes)) {
 		t.Error("with nothing on the way it is early")
+	}
+}
+
+// A writer that waits asks by small packets instead, each time after twice as long, and not for good.
+func TestEarlyWriter(t *testing.T) {
+	taken := time.Unix(1e9, 0)
+	p := &pace{most: pairBytes, sent: 10, arrived: 5, taken: taken, fresh: taken}
+	defer p.wait()()
+	var asks []time.Duration
+	for since := 50 * time.Millisecond; since < askPatience; since += 50 * time.Millisecond { // as if QUIC began again each time
+		now := taken.Add(since)
+		if !p.early(sendingAt(now, now.Add(-ackNow), 200)) || !p.early(sendingAt(now, now.Add(-ackNow), maxPacketBytes)) {
+			t.Fatalf("QUIC itself asks after %v", since)
+		}
+		if p.asks() {
+			p.nudge(now, true)
+			if p.asks() || p.early(sendingAt(now, now.Add(-ackNow), 60)) {
+				t.Errorf("after %v it asks twice, or can't", since)
+			}
+			asks = append(asks, since)
+		}
+	}
+	if want := []time.Duration{firstAsk, 2 * firstAsk, 4 * firstAsk, 8 * firstAsk, 16 * firstAsk}; !slices.Equal(asks, want) {
+		t.Errorf("it asks after %v, want %v", asks, want)
+	}
+	if p.early(sendingAt(taken.Add(askPatience), taken, maxPacketBytes)) {
+		t.Error("QUIC may never ask")
+	}
+}
+
+// Small packets by which QUIC asks go each time after twice as long, though answers have it begin again; others go at any time.
+func TestEarlySmall(t *testing.T) {
+	taken := time.Unix(1e9, 0)
+	p := &pace{most: pairBytes, sent: 10, arrived: 5, taken: taken, fresh: taken}
+	went := 0
+	for since := 50 * time.Millisecond; since < 10*askPatience; since += 50 * time.Millisecond {
+		now := taken.Add(since)
+		if first := p.early(sendingAt(now, now.Add(-ackNow), 100)); first != p.early(sendingAt(now, now.Add(-ackNow), 100)) {
+			t.Fatalf("after %v two that go together don't", since)
+		} else if !first {
+			went++
+		}
+	}
+	if went < 10 || went > 20 {
+		t.Errorf("%d went in %v", went, 10*askPatience)
+	}
+	now := taken.Add(10*askPatience + justNow)
+	if p.early(sendingAt(now, now, 100)) {
+		t.Error("an acknowledgement is early")
+	}
+	p.touched.Store(now.UnixNano())
+	if p.early(sendingAt(now, taken, 100)) {
+		t.Error("what comes of reading is early")
+	}
+	p.touched.Store(0)
+	if p.most = openBytes; p.early(sendingAt(now, taken, 100)) {
+		t.Error("it is early where the server is fast")
 	}
 }
