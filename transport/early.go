@@ -3,10 +3,11 @@ package transport
 import "time"
 
 const (
-	// askEvery is how often QUIC may ask for what it hasn't heard of by full packets. Where nothing has waited yet, it asks after 30 ms, and 60, and so on, with all of it. By
-	// small ones it may ask each time when it has waited for twice as long, and each askPatience.
-	askEvery = time.Second
-	// askPatience is for how long a writer that waits asks instead, by a small packet: after firstAsk, and then each time when it has waited for twice as long.
+	// askEvery is how often QUIC may ask for what it hasn't heard of by full packets where the server may be slow. Where nothing has waited yet, it asks after 30 ms, and 60, and so on,
+	// with all of it. By others it may ask each time when it has waited for twice as long, and each againMost.
+	askEvery  = time.Second
+	againMost = 2 * time.Second
+	// askPatience is for how long a writer that waits for a server asks instead, by a nudge: after firstAsk, and then as often as that.
 	askPatience = 8 * time.Second
 	firstAsk    = 250 * time.Millisecond
 	// justNow is longer than it takes from QUIC's reading, or a stream's write, to the packet, and shorter than until QUIC asks.
@@ -29,35 +30,56 @@ type sending struct {
 func (p *pace) early(s sending) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	slow, full := p.most < openBytes, s.bytes >= minPacketBytes
+	switch {
+	case p.wantedLocked(s) || !slow && (!full || s.now.Sub(s.heard) < ackNow):
+		return false
+	case slow && p.waiting.Load() > 0 && s.now.Sub(p.fresh) < askPatience: // by when data was sent: the peer may go on asking, while QUIC here waits twice as long each time
+		return p.nudgesLocked(s.now)
+	case slow && full:
+		if s.now.Sub(p.asked) < askEvery {
+			return true
+		}
+		p.asked = s.now
+		return false
+	default:
+		return s.now.Sub(p.again) >= justNow && p.againLocked(s.now)
+	}
+}
+
+// wantedLocked tells whether a packet is something else than asking, or has a reason.
+func (p *pace) wantedLocked(s sending) bool {
 	just := func(when time.Time) bool { return s.now.Sub(when) < justNow }
 	found := s.lost != p.lost // fewer are those of another connection
 	p.lost = s.lost
-	slow, full := p.most < openBytes, s.bytes >= minPacketBytes
-	since := s.now.Sub(p.fresh)
-	switch {
-	case p.sent == p.arrived || found || just(p.taken) || just(p.wrote) || !full && just(p.nudged) || just(time.Unix(0, p.touched.Load())):
-		return false
-	case !slow && !full || s.now.Sub(s.heard) < ackNow && (!slow || s.bytes <= mostAckBytes):
-		return false
-	case slow && p.waiting.Load() > 0 && since < askPatience: // by when data was sent: the peer may go on asking, while QUIC here waits twice as long each time
-		if since >= firstAsk && !p.againLocked(s.now) {
-			p.ask = true
-			p.wakeLocked()
-		}
+	small := s.bytes <= mostAckBytes
+	if small && just(p.nudged) {
+		p.went = s.now
 		return true
-	case !full:
-		return !just(p.again) && p.againLocked(s.now)
-	case s.now.Sub(p.asked) < askEvery:
+	}
+	return p.sent == p.arrived || found || just(p.taken) || just(p.wrote) || just(time.Unix(0, p.touched.Load())) || small && s.now.Sub(s.heard) < ackNow
+}
+
+// nudgesLocked tells whether a packet gives way to a writer's nudge: not when QUIC had no room for the last one.
+func (p *pace) nudgesLocked(now time.Time) bool {
+	if now.Sub(p.fresh) < firstAsk || p.againLocked(now) {
 		return true
-	default:
-		p.asked = s.now
+	}
+	if p.nudged.After(p.went) {
 		return false
 	}
+	p.ask = true
+	p.wakeLocked()
+	return true
 }
 
 // againLocked tells whether it is too soon to ask again by a small packet; if not, now is the last time.
 func (p *pace) againLocked(now time.Time) bool {
-	if now.Sub(p.again) < min(p.again.Sub(p.fresh), askPatience) {
+	fresh := p.fresh
+	if touched := time.Unix(0, p.touched.Load()); touched.After(fresh) {
+		fresh = touched
+	}
+	if now.Sub(p.again) < min(p.again.Sub(fresh), againMost) {
 		return true
 	}
 	p.again = now

@@ -54,7 +54,8 @@ type pace struct {
 	wrote   time.Time     // when a full packet was written last
 	asked   time.Time     // when QUIC was allowed to ask last, see early
 	again   time.Time     // when it was by a small packet
-	nudged  time.Time     // when a nudge was sent last
+	nudged  time.Time     // when QUIC was given a nudge last
+	went    time.Time     // when a nudge was sent last
 	fresh   time.Time     // when streams sent something, or a nudge was sent that doesn't ask again
 	lost    uint64        // packets that QUIC has found to be
 	ask     bool          // that is for a writer to do

@@ -116,12 +116,12 @@ func TestEarly(t *testing.T) {
 		}
 	}
 	p.lost = 0
-	p.taken, p.asked, p.most = now.Add(2*time.Second), time.Time{}, openBytes
+	p.taken, p.fresh, p.most = now.Add(2*time.Second), now.Add(2*time.Second), openBytes
 	if p.early(sendingAt(p.taken.Add(askEvery/2), heard, maxPacketBytes)) {
 		t.Error("the first time is early where the server is fast")
 	}
-	if at := p.taken.Add(askEvery * 3 / 4); !p.early(sendingAt(at, heard, maxPacketBytes)) || p.early(sendingAt(at, at, maxPacketBytes)) {
-		t.Error("where the server is fast an answer makes no difference")
+	if at := p.taken.Add(askEvery * 3 / 4); !p.early(sendingAt(at, heard, maxPacketBytes)) || p.early(sendingAt(at, at, maxPacketBytes)) || p.early(sendingAt(p.taken.Add(askEvery), heard, maxPacketBytes)) {
+		t.Error("where the server is fast an answer, or that it has waited for twice as long, makes no difference")
 	}
 	p.most = pairBytes
 	if p.early(sendingAt(p.taken.Add(justNow/2), heard, maxPacketBytes)) {
@@ -151,11 +151,16 @@ func TestEarlyWriter(t *testing.T) {
 			asks = append(asks, since)
 		}
 	}
-	if want := []time.Duration{firstAsk, 2 * firstAsk, 4 * firstAsk, 8 * firstAsk, 16 * firstAsk}; !slices.Equal(asks, want) {
+	if want := []time.Duration{firstAsk, 2 * firstAsk, 4 * firstAsk, againMost, 2 * againMost, 3 * againMost}; !slices.Equal(asks, want) {
 		t.Errorf("it asks after %v, want %v", asks, want)
 	}
 	if p.early(sendingAt(taken.Add(askPatience), taken, maxPacketBytes)) {
 		t.Error("QUIC may never ask")
+	}
+	now := taken.Add(time.Hour)
+	p.nudge(now, false) // and it isn't sent
+	if now = now.Add(2 * firstAsk); p.early(sendingAt(now, taken, maxPacketBytes)) || p.asks() {
+		t.Error("QUIC, which had no room for a nudge, may not ask")
 	}
 }
 
@@ -172,7 +177,7 @@ func TestEarlySmall(t *testing.T) {
 			went++
 		}
 	}
-	if went < 10 || went > 20 {
+	if went < 40 || went > 50 {
 		t.Errorf("%d went in %v", went, 10*askPatience)
 	}
 	now := taken.Add(10*askPatience + justNow)
