@@ -4,10 +4,10 @@ import "time"
 
 const (
 	// askEvery is how often QUIC may ask for what it hasn't heard of by full packets where the server may be slow. Where nothing has waited yet, it asks after 30 ms, and 60, and so on,
-	// with all of it. By others it may ask each time when it has waited for twice as long, and each againMost.
+	// with all of it. By others it may ask each time when it has waited for half as long again, which is sooner than it does by itself, and each againMost.
 	askEvery  = time.Second
 	againMost = 2 * time.Second
-	// askPatience is for how long a writer that waits for a server asks instead, by a nudge: after firstAsk, and then as often as that.
+	// askPatience is for how long a writer that waits for a server asks instead, by a nudge: after firstAsk, each time when it has waited for twice as long, and each againMost.
 	askPatience = 8 * time.Second
 	firstAsk    = 250 * time.Millisecond
 	// justNow is longer than it takes from QUIC's reading, or a stream's write, to the packet, and shorter than until QUIC asks.
@@ -43,7 +43,7 @@ func (p *pace) early(s sending) bool {
 		p.asked = s.now
 		return false
 	default:
-		return s.now.Sub(p.again) >= justNow && p.againLocked(s.now)
+		return s.now.Sub(p.again) >= justNow && p.againLocked(s.now, 2)
 	}
 }
 
@@ -62,7 +62,7 @@ func (p *pace) wantedLocked(s sending) bool {
 
 // nudgesLocked tells whether a packet gives way to a writer's nudge: not when QUIC had no room for the last one.
 func (p *pace) nudgesLocked(now time.Time) bool {
-	if now.Sub(p.fresh) < firstAsk || p.againLocked(now) {
+	if now.Sub(p.fresh) < firstAsk || p.againLocked(now, 1) {
 		return true
 	}
 	if p.nudged.After(p.went) {
@@ -73,13 +73,13 @@ func (p *pace) nudgesLocked(now time.Time) bool {
 	return true
 }
 
-// againLocked tells whether it is too soon to ask again by a small packet; if not, now is the last time.
-func (p *pace) againLocked(now time.Time) bool {
+// againLocked tells whether it is too soon to ask again, less than a part of the time that it has waited after the last time; if not, now is the last time.
+func (p *pace) againLocked(now time.Time, part time.Duration) bool {
 	fresh := p.fresh
 	if touched := time.Unix(0, p.touched.Load()); touched.After(fresh) {
 		fresh = touched
 	}
-	if now.Sub(p.again) < min(p.again.Sub(fresh), againMost) {
+	if now.Sub(p.again) < min(p.again.Sub(fresh)/part, againMost) {
 		return true
 	}
 	p.again = now
@@ -119,4 +119,14 @@ func (p *pace) asks() bool {
 	ask := p.ask
 	p.ask = false
 	return ask
+}
+
+// insist repeats what was sent last through servers to a peer that has been silent since.
+func (c *Conn) insist() {
+	if since := time.Since(c.peer.lastHeard()); since < insistAfter || c.peer.routes.up() {
+		return
+	}
+	if c.peer.pace.owed(c.look()) {
+		c.endpoint.session.out.insist(c.peer)
+	}
 }

@@ -25,6 +25,7 @@ func (c *Conn) watchFlight() {
 		c.endpoint.cfg.Log.Warn("connection closed: its window is too wide", "peer", c.peer.full)
 		_ = c.quic.CloseWithError(codeProtocol, "window too wide") // never fails
 	default:
+		c.insist()
 		time.AfterFunc(flightCheck, c.watchFlight)
 	}
 }

@@ -28,8 +28,10 @@ const (
 	ackDelay = 2 * time.Millisecond
 	// lateDelay is how long a stanza that is in no hurry waits for something to go with.
 	lateDelay = 100 * time.Millisecond
-	// repeatAfter is how long the last payload to a peer is left to QUIC.
-	repeatAfter = time.Second
+	// repeatAfter is how long the last payload to a peer is left to QUIC when one side has been away, and insistAfter when a peer says nothing, mostInsisting times.
+	repeatAfter   = time.Second
+	insistAfter   = 3 * time.Second
+	mostInsisting = 3
 	// bulkPackets within bulkWindow are much; it is taken to go on for as long again.
 	bulkPackets = 16
 	bulkWindow  = 10 * time.Millisecond
@@ -213,15 +215,32 @@ func (o *outbox) packet(to *peer, datagram []byte) error {
 func (o *outbox) repeat(to *peer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(to.last) == 0 || time.Since(to.lastSent) < repeatAfter || !o.linked || o.closed || o.bytes >= maxQueuedBytes {
-		return
+	if o.repeatLocked(to, repeatAfter) {
+		to.last = to.last[:0] // once, until there is a later one
+	}
+}
+
+// insist is repeat for a peer that owes an answer and is silent: QUIC waits twice as long each time, and where much is lost for minutes.
+func (o *outbox) insist(to *peer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if to.insisted < mostInsisting && o.repeatLocked(to, insistAfter) {
+		to.insisted++
+		to.lastSent = time.Now()
+	}
+}
+
+// repeatLocked sends the last payload to a peer once more, if it was sent so long ago.
+func (o *outbox) repeatLocked(to *peer, after time.Duration) bool {
+	if len(to.last) == 0 || time.Since(to.lastSent) < after || !o.linked || o.closed || o.bytes >= maxQueuedBytes {
+		return false
 	}
 	buf := o.payloads.Get().(*[chunk.MaxPayloadBytes]byte)
 	item := outgoing{to: to, payload: append(buf[:0], to.last...), repeated: true}
 	_ = chunk.Split(item.payload, func(d []byte) { o.bytes += len(d) }) // made by chunk.Append: well-formed
-	to.last = to.last[:0]                                               // once, until there is a later one
 	o.queue = append(o.queue, item)
 	o.signal()
+	return true
 }
 
 // forget gives up what repeat is for: there is nobody any more who would miss it, and peers are remembered for longer.
@@ -354,7 +373,7 @@ func (o *outbox) appendMessageLocked(record []byte, at int) (_ []byte, payloads 
 		}
 		record = appendPayload(record, item.payload)
 		if !item.repeated {
-			to.last, to.lastSent = append(to.last[:0], item.payload...), time.Now()
+			to.last, to.lastSent, to.insisted = append(to.last[:0], item.payload...), time.Now(), 0
 		}
 		o.written += o.releaseLocked(item)
 		payloads++

@@ -111,6 +111,16 @@ func (p *pace) takeLoose(s *Stream, n int, l look) bool {
 	return true
 }
 
+// owed tells whether not all that was sent is known to have arrived.
+func (p *pace) owed(l look) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.most > 0 { // streams have sent something
+		p.lookLocked(l)
+	}
+	return p.sent > p.arrived
+}
+
 func (p *pace) roomLocked(n uint64) bool {
 	flight := p.sent - p.arrived
 	if p.held {

@@ -48,3 +48,56 @@ func TestLastPayloadIsRepeated(t *testing.T) {
 		t.Errorf("%d bytes are counted as waiting", o.bytes)
 	}
 }
+
+// To a peer that says nothing the last payload is repeated a few times, until there is a later one.
+func TestInsist(t *testing.T) {
+	o, to := newOutbox(), newPeer(jid.MustParse("bob@localhost/git-b"))
+	o.link(true)
+	for round := range 2 {
+		if err := o.packet(to, make([]byte, minPacketBytes)); err != nil {
+			t.Fatal(err)
+		}
+		sent, times := bytes.Clone(o.take(t.Context(), nil)), 0
+		for range 2 * mostInsisting {
+			to.lastSent = time.Now().Add(-insistAfter)
+			o.insist(to)
+			o.insist(to) // too soon
+			if again, _, _ := o.tryTake(nil); bytes.Equal(again, sent) {
+				times++
+			}
+		}
+		if times != mostInsisting {
+			t.Errorf("payload %d was repeated %d times, want %d", round, times, mostInsisting)
+		}
+	}
+}
+
+// A connection insists while the peer owes an answer, and not when all has arrived.
+func TestInsistOwed(t *testing.T) {
+	alice, bob := inBand(t)
+	s, err := alice.OpenStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.AcceptStream(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p := &alice.peer.pace
+	for until := time.Now().Add(10 * time.Second); p.owed(alice.look()); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("what has arrived is owed for good")
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.sent++
+	p.mu.Unlock()
+	if !p.owed(alice.look()) {
+		t.Error("what hasn't arrived isn't owed")
+	}
+}

@@ -41,6 +41,7 @@ type peer struct {
 	// For the outbox.
 	last     []byte // the payload that was sent last
 	lastSent time.Time
+	insisted int       // times that it was repeated
 	lastFull time.Time // when the last full packet was queued
 
 	limit   rateLimit // of what goes through servers, after one that is not ours has complained

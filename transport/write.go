@@ -78,8 +78,13 @@ func (s *Stream) goes(n int, by func(*pace, *Stream, int, look) bool) bool {
 	if p.routes.up() {
 		return true
 	}
-	stats := s.conn.quic.ConnectionStats()
-	return by(&p.pace, s, n, look{time.Now(), stats.LatestRTT, stats.MinRTT, &s.conn.trip})
+	return by(&p.pace, s, n, s.conn.look())
+}
+
+// look is what is known of the way to the peer now.
+func (c *Conn) look() look {
+	stats := c.quic.ConnectionStats()
+	return look{time.Now(), stats.LatestRTT, stats.MinRTT, &c.trip}
 }
 
 // await waits until n bytes may be sent. It returns as well when the deadline has passed, or the stream has ended: a write says so.
