@@ -75,11 +75,7 @@ func (p *pace) nudgesLocked(now time.Time) bool {
 
 // againLocked tells whether it is too soon to ask again, less than a part of the time that it has waited after the last time; if not, now is the last time.
 func (p *pace) againLocked(now time.Time, part time.Duration) bool {
-	fresh := p.fresh
-	if touched := time.Unix(0, p.touched.Load()); touched.After(fresh) {
-		fresh = touched
-	}
-	if now.Sub(p.again) < min(p.again.Sub(fresh)/part, againMost) {
+	if now.Sub(p.again) < min(p.again.Sub(p.fresh)/part, againMost) {
 		return true
 	}
 	p.again = now
