@@ -116,13 +116,3 @@ func (p *pace) asks() bool {
 	p.ask = false
 	return ask
 }
-
-// insist repeats what was sent last through servers to a peer that has been silent since.
-func (c *Conn) insist() {
-	if since := time.Since(c.peer.lastHeard()); since < insistAfter || c.peer.routes.up() {
-		return
-	}
-	if c.peer.pace.owed(c.look()) {
-		c.endpoint.session.out.insist(c.peer)
-	}
-}
