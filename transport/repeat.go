@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// repeatAfter is how long the last payload to a peer is left to QUIC when one side has been away, and insistAfter when a peer says nothing, mostInsisting times.
+	// repeatAfter is how long the last payload to a peer is left to QUIC when one side has been away, and insistAfter when a peer says nothing, twice as long the next time,
+	// mostInsisting times: the server may be slow.
 	repeatAfter   = time.Second
 	insistAfter   = 3 * time.Second
 	mostInsisting = 3
@@ -27,7 +28,7 @@ func (o *outbox) repeat(to *peer) {
 func (o *outbox) insist(to *peer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if to.insisted < mostInsisting && o.repeatLocked(to, insistAfter) {
+	if to.insisted < mostInsisting && o.repeatLocked(to, insistAfter<<to.insisted) {
 		to.insisted++
 		to.lastSent = time.Now()
 	}

@@ -59,8 +59,9 @@ func TestInsist(t *testing.T) {
 		}
 		sent, times := bytes.Clone(o.take(t.Context(), nil)), 0
 		for range 2 * mostInsisting {
-			to.lastSent = time.Now().Add(-insistAfter)
+			to.lastSent = time.Now().Add(-insistAfter << to.insisted)
 			o.insist(to)
+			to.lastSent = to.lastSent.Add(-insistAfter)
 			o.insist(to) // too soon
 			if again, _, _ := o.tryTake(nil); bytes.Equal(again, sent) {
 				times++
